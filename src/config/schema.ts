@@ -1,0 +1,169 @@
+/**
+ * The settings of a training run. One schema serves validation, defaults, types and help; every field says its
+ * unit and its effect. Relative paths are relative to the working directory.
+ */
+import { z } from 'zod';
+
+const count = z.number().int().positive();
+const fraction = z.number().min(0).lt(1);
+
+export const deviceSchema = z
+  .strictObject({
+    backend: z
+      .enum(['auto', 'native', 'wasm'])
+      .default('auto')
+      .describe('native TensorFlow, WebAssembly, or the best that loads'),
+    precision: z
+      .enum(['float32', 'bfloat16'])
+      .default('float32')
+      .describe("bfloat16 uses the CPU's bfloat16 units for matrix products and convolutions"),
+    threads: count.nullable().default(null).describe('CPU threads; null takes all cores'),
+  })
+  .describe('what computes');
+
+export const dataSchema = z
+  .strictObject({
+    format: z
+      .enum(['flickr-csv', 'flickr-token'])
+      .describe('flickr-csv: captions.txt with lines image,caption; flickr-token: lines name#n<TAB>caption'),
+    captions: z.string().describe('the captions file'),
+    images: z.string().describe('the folder of the images'),
+    splits: z
+      .strictObject({
+        train: z.string(),
+        validation: z.string(),
+        test: z.string().optional(),
+      })
+      .describe('files that list one image name a line'),
+    onBadImage: z
+      .enum(['error', 'skip'])
+      .default('error')
+      .describe('a missing or unreadable image ends the run, or is reported and left out'),
+  })
+  .describe('captions, images and splits');
+
+export const textSchema = z
+  .strictObject({
+    tokenizer: z
+      .enum(['letters', 'treebank', 'words'])
+      .default('letters')
+      .describe('letters: a-z only; treebank: Penn Treebank rules; words: any script'),
+    minCount: count.default(5).describe('a word is kept when training captions hold it this often'),
+    maxSize: count.nullable().default(null).describe('largest vocabulary with the 4 special words; null: no limit'),
+    maxWords: count.default(20).describe('words of a training caption; the rest is cut off'),
+  })
+  .describe('tokens and vocabulary');
+
+export const imageSchema = z
+  .strictObject({
+    resize: z
+      .union([count, z.tuple([count, count])])
+      .default(256)
+      .describe('pixels of the shorter side, or [height, width] with the aspect ignored'),
+    crop: count.nullable().default(224).describe('side of the centre crop in pixels; null: none'),
+    interpolation: z.enum(['bilinear', 'bicubic']).default('bilinear').describe('resampling filter, as in Pillow'),
+    mean: z
+      .tuple([z.number(), z.number(), z.number()])
+      .default([0.485, 0.456, 0.406])
+      .describe('per channel, of pixel values in 0..1'),
+    std: z
+      .tuple([z.number().positive(), z.number().positive(), z.number().positive()])
+      .default([0.229, 0.224, 0.225])
+      .describe('per channel, of pixel values in 0..1'),
+  })
+  .describe('preprocessing');
+
+export const encoderSchema = z
+  .strictObject({
+    name: z.enum(['resnet34', 'mobilenet_v3_small', 'small_cnn']).describe('architecture'),
+    weights: z
+      .string()
+      .nullable()
+      .default(null)
+      .describe("a .safetensors or .pth file with torchvision's names; null starts from random weights"),
+    stage: z.string().nullable().default(null).describe('the stage whose output is used; null: the last'),
+    train: z
+      .enum(['none', 'all'])
+      .default('none')
+      .describe('none: frozen, each image is encoded once; all: trained with the decoder'),
+  })
+  .describe('image encoder');
+
+export const lstmSchema = z.strictObject({
+  type: z.literal('lstm'),
+  embedding: count.default(512).describe('size of a word vector, and of the projected image'),
+  hidden: count.default(300).describe('units of each layer'),
+  layers: count.default(3).describe('stacked layers'),
+  dropout: fraction.default(0.05).describe('share dropped between layers (PyTorch: LSTM(dropout))'),
+  outputDropout: fraction.default(0).describe('share dropped before the vocabulary projection'),
+});
+
+export const softAttentionSchema = z.strictObject({
+  type: z.literal('soft-attention'),
+  embedding: count.default(1024).describe('size of a word vector'),
+  hidden: count.default(1024).describe('units of the LSTM cell'),
+  attention: count.default(2048).describe('units of the attention layer'),
+  dropout: fraction.default(0.5).describe('share dropped before the vocabulary projection'),
+});
+
+export const decoderSchema = z.discriminatedUnion('type', [lstmSchema, softAttentionSchema]);
+
+export const trainingSchema = z
+  .strictObject({
+    epochs: count.default(10).describe('passes over the training split'),
+    batchSize: count.default(100).describe('captions a step'),
+    captions: z
+      .enum(['all', 'one-per-image'])
+      .default('all')
+      .describe('all captions each epoch, or one random caption of each image'),
+    learningRate: z.number().positive().default(1e-3).describe('of Adam'),
+    beta1: fraction.default(0.9).describe('of Adam'),
+    beta2: fraction.default(0.999).describe('of Adam'),
+    epsilon: z.number().positive().default(1e-8).describe('of Adam'),
+    clipNorm: z.number().positive().nullable().default(5).describe('largest global gradient norm; null: no clipping'),
+    patience: count
+      .nullable()
+      .default(null)
+      .describe('stop after this many epochs without a better validation score; null: never'),
+    logEvery: count.default(50).describe('steps between two loss values in metrics.jsonl'),
+  })
+  .describe('optimisation');
+
+export const validationSchema = z
+  .strictObject({
+    batchSize: count.default(64).describe('images decoded at a time'),
+    maxWords: count.default(30).describe('words at which an unfinished caption ends'),
+    maxImages: count.nullable().default(null).describe('images decoded after each epoch; null: the whole split'),
+  })
+  .describe('free-running captions of the validation split after each epoch');
+
+export const configSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[\w.-]+$/, 'letters, digits, "_", "." and "-" only')
+    .describe('name of the run'),
+  seed: z.number().int().min(0).default(1).describe('of all random numbers'),
+  output: z.string().describe('directory of the checkpoints and logs'),
+  device: deviceSchema.prefault({}),
+  data: dataSchema,
+  text: textSchema.prefault({}),
+  image: imageSchema.prefault({}),
+  encoder: encoderSchema,
+  decoder: decoderSchema,
+  training: trainingSchema.prefault({}),
+  validation: validationSchema.prefault({}),
+});
+
+export type Config = z.output<typeof configSchema>;
+export type ConfigInput = z.input<typeof configSchema>;
+export type DeviceConfig = Config['device'];
+export type DataConfig = Config['data'];
+export type TextConfig = Config['text'];
+export type TokenizerName = TextConfig['tokenizer'];
+export type ImageConfig = Config['image'];
+export type EncoderConfig = Config['encoder'];
+export type LstmConfig = z.output<typeof lstmSchema>;
+export type SoftAttentionConfig = z.output<typeof softAttentionSchema>;
+export type DecoderConfig = Config['decoder'];
+export type TrainingConfig = Config['training'];
+export type ValidationConfig = Config['validation'];

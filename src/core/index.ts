@@ -1,0 +1,5 @@
+export * from './cache.js';
+export * from './errors.js';
+export * from './files.js';
+export * from './log.js';
+export * from './random.js';
