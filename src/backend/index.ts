@@ -1,2 +1,3 @@
 export * from './backend.js';
+export * from './ops.js';
 export * from './tf.js';
