@@ -49,7 +49,10 @@ export const textSchema = z
       .default('letters')
       .describe('letters: a-z only; treebank: Penn Treebank rules; words: any script'),
     minCount: count.default(5).describe('a word is kept when training captions hold it this often'),
-    maxSize: count.nullable().default(null).describe('largest vocabulary with the 4 special words; null: no limit'),
+    maxSize: count
+      .nullable()
+      .default(null)
+      .describe('largest vocabulary with the 4 special words; null: no limit'),
     maxWords: count.default(20).describe('words of a training caption; the rest is cut off'),
   })
   .describe('tokens and vocabulary');
@@ -61,7 +64,10 @@ export const imageSchema = z
       .default(256)
       .describe('pixels of the shorter side, or [height, width] with the aspect ignored'),
     crop: count.nullable().default(224).describe('side of the centre crop in pixels; null: none'),
-    interpolation: z.enum(['bilinear', 'bicubic']).default('bilinear').describe('resampling filter, as in Pillow'),
+    interpolation: z
+      .enum(['bilinear', 'bicubic'])
+      .default('bilinear')
+      .describe('resampling filter, as in Pillow'),
     mean: z
       .tuple([z.number(), z.number(), z.number()])
       .default([0.485, 0.456, 0.406])
@@ -120,11 +126,20 @@ export const trainingSchema = z
     beta1: fraction.default(0.9).describe('of Adam'),
     beta2: fraction.default(0.999).describe('of Adam'),
     epsilon: z.number().positive().default(1e-8).describe('of Adam'),
-    clipNorm: z.number().positive().nullable().default(5).describe('largest global gradient norm; null: no clipping'),
+    clipNorm: z
+      .number()
+      .positive()
+      .nullable()
+      .default(5)
+      .describe('largest global gradient norm; null: no clipping'),
     patience: count
       .nullable()
       .default(null)
       .describe('stop after this many epochs without a better validation score; null: never'),
+    checkpointPrecision: z
+      .enum(['float32', 'float16'])
+      .default('float32')
+      .describe('of the weights in the checkpoints; float16 halves the file'),
     logEvery: count.default(50).describe('steps between two loss values in metrics.jsonl'),
   })
   .describe('optimisation');
@@ -133,7 +148,10 @@ export const validationSchema = z
   .strictObject({
     batchSize: count.default(64).describe('images decoded at a time'),
     maxWords: count.default(30).describe('words at which an unfinished caption ends'),
-    maxImages: count.nullable().default(null).describe('images decoded after each epoch; null: the whole split'),
+    maxImages: count
+      .nullable()
+      .default(null)
+      .describe('images decoded after each epoch; null: the whole split'),
   })
   .describe('free-running captions of the validation split after each epoch');
 

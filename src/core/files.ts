@@ -1,6 +1,15 @@
 /** Files that are whole or absent: everything is written under a temporary name, synced and renamed. */
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 /** A name beside `path` that nothing else uses. */
@@ -27,6 +36,34 @@ export function writeFileAtomic(path: string, data: string | Uint8Array): void {
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+/**
+ * Replaces the directory `path` by one with exactly `files` (name to content). Everything is on the disk under a
+ * temporary name before the old directory gives way.
+ */
+export function writeDirectoryAtomic(path: string, files: Record<string, string | Uint8Array>): void {
+  const temporary = temporaryName(path);
+  try {
+    mkdirSync(temporary, { recursive: true });
+    for (const [name, data] of Object.entries(files))
+      writeFileSync(join(temporary, name), data, { flush: true });
+    sync(temporary);
+    const previous = `${temporary}.old`;
+    const replaces = existsSync(path);
+    if (replaces) renameSync(path, previous);
+    try {
+      renameSync(temporary, path);
+    } catch (error) {
+      if (replaces) renameSync(previous, path);
+      throw error;
+    }
+    rmSync(previous, { recursive: true, force: true });
+    sync(dirname(path));
+  } catch (error) {
+    rmSync(temporary, { recursive: true, force: true });
     throw error;
   }
 }
