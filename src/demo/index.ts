@@ -1,0 +1,4 @@
+export * from './dataset.js';
+export * from './drawing.js';
+export * from './scenes.js';
+export * from './wording.js';

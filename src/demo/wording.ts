@@ -1,0 +1,51 @@
+/**
+ * Five wordings of a scene. Each names everything: size, colour and shape of every object, how they lie, the ground.
+ * Each wording is used once a scene, so a caption that is right in any wording equals one of the five references.
+ */
+import type { Ground, Scene, SceneObject } from './scenes.js';
+
+const PLACE: Record<Ground, string> = {
+  grass: 'on the grass',
+  sand: 'on the sand',
+  snow: 'on the snow',
+  sky: 'in the sky',
+  night: 'in the night',
+};
+
+/** Words for a pair: the first object is left of, or above, the second. */
+const PAIR = {
+  left: {
+    is: 'to the left of',
+    inverse: 'to the right of',
+    with: 'on its left side',
+    ends: ['on the left', 'on the right'],
+  },
+  above: { is: 'above', inverse: 'below', with: 'right over it', ends: ['at the top', 'at the bottom'] },
+} as const;
+
+export function captionsOf(scene: Scene): string[] {
+  const place = PLACE[scene.ground];
+  const [first, second] = scene.objects.map(noun);
+  if (scene.relation === null) return aboutOne(first, place);
+  const words = PAIR[scene.relation];
+  return [
+    `A ${first} is ${words.is} a ${second} ${place}.`,
+    `${capital(place)}, a ${first} can be seen ${words.is} a ${second}.`,
+    `There is a ${second} ${words.inverse} a ${first} ${place}.`,
+    `${capital(place)} lies a ${second}, with a ${first} ${words.with}.`,
+    `Two shapes ${place}: a ${first} ${words.ends[0]} and a ${second} ${words.ends[1]}.`,
+  ];
+}
+
+function aboutOne(object: string, place: string): string[] {
+  return [
+    `A ${object} is all alone ${place}.`,
+    `${capital(place)}, a ${object} can be seen all alone.`,
+    `There is a single ${object} ${place}.`,
+    `${capital(place)} lies a ${object}, with nothing beside it.`,
+    `One shape ${place}: a ${object} and nothing else.`,
+  ];
+}
+
+const noun = (object: SceneObject): string => `${object.size} ${object.colour} ${object.shape}`;
+const capital = (text: string): string => text[0].toUpperCase() + text.slice(1);
