@@ -1,0 +1,68 @@
+/** The model card: what a checkpoint is, from what it was trained and how well it does. */
+import type { Config } from '../config/index.js';
+import type { Vocabulary } from '../data/index.js';
+import type { CheckpointMetrics } from './checkpoint.js';
+
+const percent = (value: number): string => (100 * value).toFixed(1);
+
+function decoderLine({ decoder }: Config): string {
+  return decoder.type === 'lstm'
+    ? `LSTM, ${decoder.layers} layer(s) of ${decoder.hidden} units, word vectors of ${decoder.embedding}; the image is the first input (Vinyals et al. 2015)`
+    : `LSTM of ${decoder.hidden} units with soft attention of ${decoder.attention} units, word vectors of ${decoder.embedding} (Xu et al. 2015)`;
+}
+
+function scoreLines(metrics: CheckpointMetrics | null): string[] {
+  if (!metrics?.validation) return ['No scores were taken.'];
+  const { bleu, images, tokenizer, maxWords } = metrics.validation;
+  return [
+    `On the validation split (${images} images, greedy decoding, at most ${maxWords} words, tokenizer \`${tokenizer}\`, corpus BLEU as pycocoevalcap computes it):`,
+    '',
+    '| BLEU-1 | BLEU-2 | BLEU-3 | BLEU-4 |',
+    '| --- | --- | --- | --- |',
+    `| ${bleu.map(percent).join(' | ')} |`,
+  ];
+}
+
+/** Markdown for `README.md` of a checkpoint. */
+export function modelCard(parts: {
+  config: Config;
+  vocabulary: Vocabulary;
+  metrics: CheckpointMetrics | null;
+  modelBytes: number;
+}): string {
+  const { config, vocabulary, metrics } = parts;
+  const encoderTraining = config.encoder.train === 'none' ? 'frozen' : 'trained with the decoder';
+  const lines = [
+    `# ${config.name}`,
+    '',
+    'An image captioning model of showtell. Caption images with it:',
+    '',
+    '```',
+    'showtell caption --checkpoint DIR IMAGE...',
+    '```',
+    '',
+    '## Model',
+    `- Encoder: \`${config.encoder.name}\`, ${encoderTraining}, initial weights: ${config.encoder.weights ?? 'random'}`,
+    `- Decoder: ${decoderLine(config)}`,
+    `- Vocabulary: ${vocabulary.size} entries, tokenizer \`${config.text.tokenizer}\`, words seen at least ${config.text.minCount} times in training`,
+    `- File: ${(parts.modelBytes / 2 ** 20).toFixed(1)} MiB, ${config.training.checkpointPrecision}`,
+    '',
+    '## Training',
+    `- Data: ${config.data.captions}${metrics ? ` (${metrics.trainImages} images, ${metrics.trainCaptions} captions)` : ''}`,
+    `- Objective: teacher-forced cross-entropy over words and the end of the caption; Adam ${config.training.learningRate}, batch ${config.training.batchSize}, seed ${config.seed}`,
+    ...(metrics
+      ? [
+          `- Taken after epoch ${metrics.epoch} (step ${metrics.step}), ${Math.round(metrics.seconds)} s of training; training loss ${metrics.trainLoss?.toFixed(3) ?? 'unknown'} nats a token`,
+        ]
+      : []),
+    '- The whole configuration is in `config.yaml`.',
+    '',
+    '## Scores',
+    ...scoreLines(metrics),
+    '',
+    '## Limits',
+    "It describes what its training data showed, in that data's words, and is wrong with confidence elsewhere. Do not rely on it where a wrong description does harm. The licences of the training images, captions and initial weights apply to what you do with it.",
+    '',
+  ];
+  return lines.join('\n');
+}

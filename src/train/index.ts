@@ -1,0 +1,3 @@
+export * from './journal.js';
+export * from './optimizer.js';
+export * from './trainer.js';

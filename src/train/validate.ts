@@ -1,0 +1,34 @@
+/** Free-running greedy captions of the validation split and their corpus BLEU. */
+import type { Config } from '../config/index.js';
+import type { Log } from '../core/index.js';
+import { tokenize } from '../data/index.js';
+import { captionFeatures, featuresOfPixels } from '../infer/index.js';
+import { bleu } from '../metrics/index.js';
+import type { TrainingData } from './data.js';
+
+export async function validate(
+  config: Config,
+  data: TrainingData,
+  log: Log,
+): Promise<{ images: number; bleu: number[] }> {
+  const { batchSize, maxWords, maxImages } = config.validation;
+  const split = data.validation.slice(0, maxImages ?? undefined);
+  const { encoder, decoder, vocabulary, source } = data;
+  const captions = await captionFeatures({
+    decoder,
+    vocabulary,
+    ...(encoder.trainable
+      ? featuresOfPixels(encoder, decoder, config, (names) => source.read(names))
+      : { read: (names: readonly string[]) => source.read(names), featureShape: source.shape }),
+    images: split.map(({ image }) => image),
+    batchSize,
+    beam: 1,
+    maxWords,
+    log,
+  });
+  const result = bleu(
+    captions.map(({ words }) => words),
+    split.map((image) => image.captions.map((caption) => tokenize(caption, config.text.tokenizer))),
+  );
+  return { images: split.length, bleu: [...result.bleu] };
+}
