@@ -1,0 +1,129 @@
+/**
+ * Show and Tell (Vinyals et al., 2015): the image's feature vector is the first input of an LSTM, the words follow.
+ * Parameters and arithmetic are those of the PyTorch modules `embed` (nn.Embedding), `lstm_cell` (nn.LSTM of 1..n
+ * layers, dropout between them) and `linear`. An image feature of another size than the word vectors first passes
+ * `project`, a linear layer that exists only then. What the network says after the image alone is never scored.
+ */
+import { tf } from '../../backend/index.js';
+import type { StateDict, StateEntry } from '../state.js';
+import { linear, lstmCell } from './cells.js';
+import { embeddingSpec, linearSpecs, lstmSpecs, Parameters } from './parameters.js';
+import { plainLstmLoss } from './reference.js';
+import { tapeGradients } from './tape.js';
+import { teacherForced } from './teacher-forced.js';
+import type {
+  Decoder,
+  DecoderState,
+  DecoderStep,
+  LossAndGradients,
+  LstmDecoderConfig,
+  SequenceOptions,
+  TeacherForcedBatch,
+} from './types.js';
+
+export class LstmDecoder implements Decoder {
+  readonly type = 'lstm';
+  readonly features = 'pooled';
+  private readonly parameters: Parameters;
+  private readonly projected: boolean;
+
+  constructor(
+    readonly config: LstmDecoderConfig,
+    readonly vocabularySize: number,
+    featureChannels: number,
+    seed: number,
+  ) {
+    const { embedding, hidden, layers } = config;
+    this.projected = featureChannels !== embedding;
+    const specs = [
+      embeddingSpec('embed', vocabularySize, embedding),
+      ...linearSpecs('linear', hidden, vocabularySize),
+    ];
+    for (let k = 0; k < layers; k++) {
+      specs.push(...lstmSpecs('lstm_cell', `_l${k}`, k === 0 ? embedding : hidden, hidden));
+    }
+    if (this.projected) specs.push(...linearSpecs('project', featureChannels, embedding));
+    this.parameters = new Parameters(specs, seed);
+  }
+
+  variables(): Map<string, tf.Variable> {
+    return this.parameters.variables;
+  }
+
+  start(features: tf.Tensor): DecoderState {
+    const p = (name: string) => this.parameters.get(name);
+    return tf.tidy(() => {
+      const image = this.projected ? linear(features, p('project.weight'), p('project.bias')) : features; // (B, E)
+      const zero: tf.Tensor2D = tf.zeros([features.shape[0], this.config.hidden]);
+      const state: DecoderState = { tensors: {} };
+      for (let k = 0; k < this.config.layers; k++) state.tensors[`h${k}`] = state.tensors[`c${k}`] = zero;
+      return this.advance(state, image as tf.Tensor2D);
+    });
+  }
+
+  step(state: DecoderState, words: tf.Tensor1D): DecoderStep {
+    return tf.tidy(() => {
+      const next = this.advance(state, tf.gather(this.parameters.get('embed.weight'), words) as tf.Tensor2D);
+      const top = next.tensors[`h${this.config.layers - 1}`];
+      const logits = linear(top, this.parameters.get('linear.weight'), this.parameters.get('linear.bias'));
+      return { state: next, logits };
+    });
+  }
+
+  /** One time step of all layers. @param input (B, E) */
+  private advance(state: DecoderState, input: tf.Tensor2D): DecoderState {
+    const next: DecoderState = { tensors: {} };
+    let x = input;
+    for (let k = 0; k < this.config.layers; k++) {
+      const p = (name: string) => this.parameters.get(`lstm_cell.${name}_l${k}`);
+      const gates: tf.Tensor2D = tf.add(
+        linear(x, p('weight_ih'), p('bias_ih')),
+        linear(state.tensors[`h${k}`], p('weight_hh'), p('bias_hh')),
+      ); // (B, 4H)
+      const { h, c } = lstmCell(gates, state.tensors[`c${k}`] as tf.Tensor2D);
+      next.tensors[`h${k}`] = x = h;
+      next.tensors[`c${k}`] = c;
+    }
+    return next;
+  }
+
+  select(state: DecoderState, rows: tf.Tensor1D): DecoderState {
+    const entries = Object.entries(state.tensors).map(([name, value]) => [name, tf.gather(value, rows)]);
+    return { tensors: Object.fromEntries(entries) };
+  }
+
+  loss(features: tf.Tensor, batch: TeacherForcedBatch, options: SequenceOptions = {}): tf.Scalar {
+    return plainLstmLoss((name) => this.parameters.get(name), this.config, features as tf.Tensor2D, batch, {
+      ...options,
+      projected: this.projected,
+    });
+  }
+
+  lossAndGradients(
+    features: tf.Tensor,
+    batch: TeacherForcedBatch,
+    options: SequenceOptions & { featureGradient?: boolean } = {},
+  ): LossAndGradients {
+    return tapeGradients(this, features, batch, options);
+  }
+
+  teacherForced(features: tf.Tensor, batch: TeacherForcedBatch): { logits: tf.Tensor3D } {
+    return teacherForced(this, features, batch);
+  }
+
+  toTorch(name: string, value: tf.Tensor): StateEntry {
+    return this.parameters.toTorch(name, value);
+  }
+
+  stateDict(): StateDict {
+    return this.parameters.stateDict();
+  }
+
+  loadState(state: StateDict): void {
+    this.parameters.loadState(state);
+  }
+
+  dispose(): void {
+    this.parameters.dispose();
+  }
+}

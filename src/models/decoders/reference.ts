@@ -1,0 +1,112 @@
+/**
+ * The teacher-forced losses once more, written plainly for TensorFlow.js's own differentiation: slow, and what the
+ * tests hold the hand-derived sequences against. Same parameters, same dropout masks.
+ */
+import { tf } from '../../backend/index.js';
+import { dropoutMask, linear, lstmCell } from './cells.js';
+import { pack, type PackedBatch } from './packed.js';
+import type {
+  LstmDecoderConfig,
+  SequenceOptions,
+  SoftAttentionDecoderConfig,
+  TeacherForcedBatch,
+} from './types.js';
+
+type Lookup = (name: string) => tf.Tensor;
+
+/** As a matrix product: the gradient of tf.gather is not on every backend. */
+function embed(table: tf.Tensor, ids: Int32Array): tf.Tensor2D {
+  const hot = tf.oneHot(tf.tensor1d(ids.slice(), 'int32'), table.shape[0]);
+  return tf.matMul(tf.cast(hot, 'float32') as tf.Tensor2D, table as tf.Tensor2D); // (N, E)
+}
+
+/** Mean over all words, with the logits from the hidden states of all steps (N, H). */
+function crossEntropy(p: Lookup, projection: string, hidden: tf.Tensor2D, packed: PackedBatch): tf.Scalar {
+  const weight = p(`${projection}.weight`);
+  const logits = linear(hidden, weight, p(`${projection}.bias`)); // (N, V)
+  const hot = tf.oneHot(tf.tensor1d(packed.targets.slice(), 'int32'), weight.shape[1]!);
+  return tf.neg(tf.mean(tf.sum(tf.mul(tf.logSoftmax(logits), hot), 1))) as tf.Scalar;
+}
+
+function first(x: tf.Tensor2D, rows: number): tf.Tensor2D {
+  return tf.slice(x, [0, 0], [rows, -1]);
+}
+
+export function plainLstmLoss(
+  p: Lookup,
+  config: LstmDecoderConfig,
+  features: tf.Tensor2D,
+  batch: TeacherForcedBatch,
+  { training = false, seed = 0, projected }: SequenceOptions & { projected: boolean },
+): tf.Scalar {
+  const packed = pack(batch);
+  const { layers, hidden, dropout, outputDropout } = config;
+  const image = projected ? linear(features, p('project.weight'), p('project.bias')) : features; // (B, E)
+  let x = tf.concat([image, embed(p('embed.weight'), packed.inputs)], 0); // (B + N, E)
+  const rows = [batch.size, ...packed.rows];
+  for (let k = 0; k < layers; k++) {
+    let h: tf.Tensor2D = tf.zeros([batch.size, hidden]);
+    let c: tf.Tensor2D = tf.zeros([batch.size, hidden]);
+    const outputs: tf.Tensor2D[] = [];
+    let offset = 0;
+    for (const n of rows) {
+      const gates: tf.Tensor2D = tf.add(
+        linear(
+          tf.slice(x, [offset, 0], [n, -1]),
+          p(`lstm_cell.weight_ih_l${k}`),
+          p(`lstm_cell.bias_ih_l${k}`),
+        ),
+        linear(first(h, n), p(`lstm_cell.weight_hh_l${k}`), p(`lstm_cell.bias_hh_l${k}`)),
+      );
+      ({ h, c } = lstmCell(gates, first(c, n)));
+      outputs.push(h);
+      offset += n;
+    }
+    x = tf.concat(outputs, 0); // (B + N, H)
+    if (training && dropout > 0 && k < layers - 1)
+      x = tf.mul(x, dropoutMask(x.shape, dropout, seed, `layer.${k}`));
+  }
+  let words: tf.Tensor2D = tf.slice(x, [batch.size, 0]); // (N, H)
+  if (training && outputDropout > 0)
+    words = tf.mul(words, dropoutMask(words.shape, outputDropout, seed, 'output'));
+  return crossEntropy(p, 'linear', words, packed);
+}
+
+export function plainSoftAttentionLoss(
+  p: Lookup,
+  config: SoftAttentionDecoderConfig,
+  features: tf.Tensor3D,
+  batch: TeacherForcedBatch,
+  { training = false, seed = 0 }: SequenceOptions = {},
+): tf.Scalar {
+  const packed = pack(batch);
+  const [size, places, channels] = features.shape;
+  const apply = (x: tf.Tensor2D, name: string) => linear(x, p(`${name}.weight`), p(`${name}.bias`));
+  const flat: tf.Tensor2D = tf.reshape(features, [size * places, channels]);
+  const keys = tf.reshape(apply(flat, 'attention.encoder_attn'), [size, places, config.attention]);
+  const mean: tf.Tensor2D = tf.mean(features, 1); // (B, C)
+  let h = apply(mean, 'init_h'); // (B, H)
+  let c = apply(mean, 'init_c');
+  const words = embed(p('embed.weight'), packed.inputs); // (N, E)
+  const outputs: tf.Tensor2D[] = [];
+  packed.rows.forEach((n, t) => {
+    h = first(h, n);
+    const query = tf.reshape(apply(h, 'attention.decoder_attn'), [n, 1, config.attention]);
+    const joint = tf.relu(tf.add(tf.slice(keys, 0, n), query)); // (n, P, A)
+    const scores = apply(tf.reshape(joint, [n * places, config.attention]), 'attention.full_attn');
+    const alpha = tf.softmax(tf.reshape(scores, [n, 1, places])); // (n, 1, P)
+    const context = tf.reshape(tf.matMul(alpha, tf.slice(features, 0, n)), [n, channels]);
+    const gated = tf.mul(tf.sigmoid(apply(h, 'f_beta')), context) as tf.Tensor2D;
+    const word = tf.slice(words, [packed.offsets[t], 0], [n, -1]);
+    const gates: tf.Tensor2D = tf.add(
+      linear(tf.concat([word, gated], 1), p('lstm_cell.weight_ih'), p('lstm_cell.bias_ih')),
+      linear(h, p('lstm_cell.weight_hh'), p('lstm_cell.bias_hh')),
+    );
+    ({ h, c } = lstmCell(gates, first(c, n)));
+    outputs.push(h);
+  });
+  let hidden = tf.concat(outputs, 0); // (N, H)
+  if (training && config.dropout > 0)
+    hidden = tf.mul(hidden, dropoutMask(hidden.shape, config.dropout, seed, 'output'));
+  return crossEntropy(p, 'fc', hidden, packed);
+}

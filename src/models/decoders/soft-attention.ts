@@ -1,0 +1,144 @@
+/**
+ * Show, Attend and Tell (Xu et al., 2015) with deterministic "soft" attention. At every word the decoder weighs the
+ * P places of the image's feature map by additive attention (`attention.encoder_attn`, `.decoder_attn`, ReLU,
+ * `.full_attn`), scales their mean by a gate of its hidden state (`f_beta`), and feeds it with the word vector to
+ * an LSTM cell; `init_h` and `init_c` make the first state from the mean feature. What the attention layer makes of
+ * the image, its keys, does not depend on the word and is computed once.
+ */
+import { tf } from '../../backend/index.js';
+import type { StateDict, StateEntry } from '../state.js';
+import { linear, lstmCell } from './cells.js';
+import { embeddingSpec, linearSpecs, lstmSpecs, Parameters } from './parameters.js';
+import { plainSoftAttentionLoss } from './reference.js';
+import { tapeGradients } from './tape.js';
+import { teacherForced } from './teacher-forced.js';
+import type {
+  Decoder,
+  DecoderState,
+  DecoderStep,
+  LossAndGradients,
+  SequenceOptions,
+  SoftAttentionDecoderConfig,
+  TeacherForcedBatch,
+} from './types.js';
+
+export class SoftAttentionDecoder implements Decoder {
+  readonly type = 'soft-attention';
+  readonly features = 'map';
+  private readonly parameters: Parameters;
+
+  constructor(
+    readonly config: SoftAttentionDecoderConfig,
+    readonly vocabularySize: number,
+    featureChannels: number,
+    seed: number,
+  ) {
+    const { embedding, hidden, attention } = config;
+    this.parameters = new Parameters(
+      [
+        embeddingSpec('embed', vocabularySize, embedding),
+        ...lstmSpecs('lstm_cell', '', embedding + featureChannels, hidden),
+        ...linearSpecs('fc', hidden, vocabularySize),
+        ...linearSpecs('attention.encoder_attn', featureChannels, attention),
+        ...linearSpecs('attention.decoder_attn', hidden, attention),
+        ...linearSpecs('attention.full_attn', attention, 1),
+        ...linearSpecs('init_h', featureChannels, hidden),
+        ...linearSpecs('init_c', featureChannels, hidden),
+        ...linearSpecs('f_beta', hidden, featureChannels),
+      ],
+      seed,
+    );
+  }
+
+  variables(): Map<string, tf.Variable> {
+    return this.parameters.variables;
+  }
+
+  private apply(x: tf.Tensor, name: string): tf.Tensor2D {
+    return linear(x, this.parameters.get(`${name}.weight`), this.parameters.get(`${name}.bias`));
+  }
+
+  start(features: tf.Tensor): DecoderState {
+    return tf.tidy(() => {
+      const [size, places, channels] = features.shape;
+      const flat = tf.reshape(features, [size * places, channels]);
+      const keys = this.apply(flat, 'attention.encoder_attn'); // (B P, A)
+      const mean = tf.mean(features, 1); // (B, C)
+      return {
+        tensors: {
+          h: this.apply(mean, 'init_h'),
+          c: this.apply(mean, 'init_c'),
+          keys: tf.reshape(keys, [size, places, this.config.attention]),
+          features: tf.clone(features),
+        },
+      };
+    });
+  }
+
+  step({ tensors }: DecoderState, words: tf.Tensor1D): DecoderStep {
+    return tf.tidy(() => {
+      const h = tensors.h as tf.Tensor2D;
+      const [size, places, channels] = tensors.features.shape;
+      const query = tf.expandDims(this.apply(h, 'attention.decoder_attn'), 1); // (B, 1, A)
+      const joint = tf.relu(tf.add(tensors.keys, query)); // (B, P, A)
+      const scores = this.apply(tf.reshape(joint, [size * places, -1]), 'attention.full_attn'); // (B P, 1)
+      const alpha: tf.Tensor3D = tf.softmax(tf.reshape(scores, [size, 1, places])); // (B, 1, P)
+      const context = tf.reshape(tf.matMul(alpha, tensors.features as tf.Tensor3D), [size, channels]);
+      const gated = tf.mul(tf.sigmoid(this.apply(h, 'f_beta')), context); // (B, C)
+      const word = tf.gather(this.parameters.get('embed.weight'), words); // (B, E)
+      const p = (name: string) => this.parameters.get(`lstm_cell.${name}`);
+      const gates: tf.Tensor2D = tf.add(
+        linear(tf.concat([word, gated], 1), p('weight_ih'), p('bias_ih')),
+        linear(h, p('weight_hh'), p('bias_hh')),
+      ); // (B, 4H)
+      const next = lstmCell(gates, tensors.c as tf.Tensor2D);
+      return {
+        // Clones share their data, so that a caller may dispose of the old state and keep the new one.
+        state: { tensors: { ...next, keys: tf.clone(tensors.keys), features: tf.clone(tensors.features) } },
+        logits: this.apply(next.h, 'fc'), // (B, V)
+        attention: tf.reshape(alpha, [size, places]) as tf.Tensor2D,
+      };
+    });
+  }
+
+  select(state: DecoderState, rows: tf.Tensor1D): DecoderState {
+    const entries = Object.entries(state.tensors).map(([name, value]) => [name, tf.gather(value, rows)]);
+    return { tensors: Object.fromEntries(entries) };
+  }
+
+  loss(features: tf.Tensor, batch: TeacherForcedBatch, options: SequenceOptions = {}): tf.Scalar {
+    const p = (name: string) => this.parameters.get(name);
+    return plainSoftAttentionLoss(p, this.config, features as tf.Tensor3D, batch, options);
+  }
+
+  lossAndGradients(
+    features: tf.Tensor,
+    batch: TeacherForcedBatch,
+    options: SequenceOptions & { featureGradient?: boolean } = {},
+  ): LossAndGradients {
+    return tapeGradients(this, features, batch, options);
+  }
+
+  teacherForced(
+    features: tf.Tensor,
+    batch: TeacherForcedBatch,
+  ): { logits: tf.Tensor3D; attention?: tf.Tensor3D } {
+    return teacherForced(this, features, batch);
+  }
+
+  toTorch(name: string, value: tf.Tensor): StateEntry {
+    return this.parameters.toTorch(name, value);
+  }
+
+  stateDict(): StateDict {
+    return this.parameters.stateDict();
+  }
+
+  loadState(state: StateDict): void {
+    this.parameters.loadState(state);
+  }
+
+  dispose(): void {
+    this.parameters.dispose();
+  }
+}

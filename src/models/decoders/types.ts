@@ -1,0 +1,109 @@
+/** What a caption decoder offers: steps for decoding, and the teacher-forced sequence for training. */
+import type { tf } from '../../backend/index.js';
+import type { StateDict, StateEntry } from '../state.js';
+
+/** Sizes and dropout rates of the `lstm` decoder. */
+export interface LstmDecoderConfig {
+  type: 'lstm';
+  /** size of a word vector, and of the image as the network's first input */
+  embedding: number;
+  /** units of each layer */
+  hidden: number;
+  layers: number;
+  /** share of a layer's output dropped on its way to the next layer, in [0, 1) */
+  dropout: number;
+  /** share of the last layer's output dropped before the vocabulary projection, in [0, 1) */
+  outputDropout: number;
+}
+
+/** Sizes and dropout rate of the `soft-attention` decoder. */
+export interface SoftAttentionDecoderConfig {
+  type: 'soft-attention';
+  /** size of a word vector */
+  embedding: number;
+  /** units of the LSTM cell */
+  hidden: number;
+  /** units of the attention layer */
+  attention: number;
+  /** share of the hidden state dropped before the vocabulary projection, in [0, 1) */
+  dropout: number;
+}
+
+export type DecoderConfig = LstmDecoderConfig | SoftAttentionDecoderConfig;
+
+/** Everything a decoder remembers between two words, a row for each caption; the caller disposes of it. */
+export type DecoderState = {
+  tensors: Record<string, tf.Tensor>;
+};
+
+export type DecoderStep = {
+  state: DecoderState;
+  /** (B, V) */
+  logits: tf.Tensor2D;
+  /** where the decoder looked, (B, P), rows sum to 1 */
+  attention?: tf.Tensor2D;
+};
+
+/** Captions with their shifted selves, longest first; positions from `lengths[b]` on are never read. */
+export interface TeacherForcedBatch {
+  /** B, captions */
+  size: number;
+  /** T, the largest length */
+  steps: number;
+  /** word ids fed in, (B, T): BOS w1 w2 .. */
+  inputs: Int32Array;
+  /** word ids to predict, (B, T): w1 w2 .. EOS */
+  targets: Int32Array;
+  /** targets of each caption, falling, (B) */
+  lengths: Int32Array;
+}
+
+export interface SequenceOptions {
+  /** apply dropout; default false */
+  training?: boolean;
+  /** 32-bit integer that decides the dropout masks; default 0 */
+  seed?: number;
+}
+
+export interface LossAndGradients {
+  /** mean cross-entropy over all targets, nats */
+  loss: tf.Scalar;
+  /** by parameter name, in the layout of `variables()` */
+  gradients: Map<string, tf.Tensor>;
+  /** gradient of the features, in their shape, when it was asked for */
+  features?: tf.Tensor;
+}
+
+export interface Decoder {
+  readonly type: DecoderConfig['type'];
+  readonly config: DecoderConfig;
+  /** what `start` takes: pooled vectors (B, C) or maps of P places (B, P, C) */
+  readonly features: 'pooled' | 'map';
+  readonly vocabularySize: number;
+  /** by PyTorch's name; the layout in memory is this decoder's own, see `toTorch` */
+  variables(): Map<string, tf.Variable>;
+  /** The state before the first word (BOS) is fed. */
+  start(features: tf.Tensor): DecoderState;
+  /** @param words ids of the last words, (B) int32 */
+  step(state: DecoderState, words: tf.Tensor1D): DecoderStep;
+  /** The state of some rows, in the given order, repeats allowed. */
+  select(state: DecoderState, rows: tf.Tensor1D): DecoderState;
+  /** Mean cross-entropy over all targets, nats; differentiable in the variables and in `features`. */
+  loss(features: tf.Tensor, batch: TeacherForcedBatch, options?: SequenceOptions): tf.Scalar;
+  /** The same loss with all gradients, without TensorFlow.js's tape. */
+  lossAndGradients(
+    features: tf.Tensor,
+    batch: TeacherForcedBatch,
+    options?: SequenceOptions & { featureGradient?: boolean },
+  ): LossAndGradients;
+  /** Without dropout: logits (B, T, V) and attention (B, T, P), zero beyond each caption's length. */
+  teacherForced(
+    features: tf.Tensor,
+    batch: TeacherForcedBatch,
+  ): { logits: tf.Tensor3D; attention?: tf.Tensor3D };
+  /** A value in the layout of the variable called `name` (itself, its gradient) in PyTorch's layout. */
+  toTorch(name: string, value: tf.Tensor): StateEntry;
+  stateDict(): StateDict;
+  loadState(state: StateDict): void;
+  dispose(): void;
+}
