@@ -156,15 +156,17 @@ export function loadCheckpoint(directory: string): Checkpoint {
 
   const modelPath = join(directory, 'model.safetensors');
   const { state } = readSafetensors(modelPath);
+  let encoder: Encoder | undefined;
+  let decoder: Decoder | undefined;
   try {
-    const encoder = createEncoder({
+    encoder = createEncoder({
       name: config.encoder.name,
       state: part(state, 'encoder.'),
       train: 'none',
       seed: config.seed,
     });
     const [height, width] = imageSize(config.image);
-    const decoder = createDecoder({
+    decoder = createDecoder({
       config: config.decoder,
       vocabularySize: vocabulary.size,
       featureChannels: encoder.outputShape(height, width, config.encoder.stage)[2],
@@ -181,6 +183,8 @@ export function loadCheckpoint(directory: string): Checkpoint {
       metrics,
     };
   } catch (error) {
+    encoder?.dispose();
+    decoder?.dispose();
     if (!(error instanceof UserError)) throw error;
     throw new UserError(`${modelPath} does not fit ${join(directory, 'config.yaml')}: ${error.message}`, {
       cause: error,

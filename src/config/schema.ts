@@ -123,6 +123,10 @@ export const trainingSchema = z
       .default('all')
       .describe('all captions each epoch, or one random caption of each image'),
     learningRate: z.number().positive().default(1e-3).describe('of Adam'),
+    schedule: z
+      .enum(['constant', 'cosine'])
+      .default('constant')
+      .describe('of the learning rate; cosine falls to zero over all epochs'),
     beta1: fraction.default(0.9).describe('of Adam'),
     beta2: fraction.default(0.999).describe('of Adam'),
     epsilon: z.number().positive().default(1e-8).describe('of Adam'),

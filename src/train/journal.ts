@@ -12,6 +12,7 @@ export interface StepEntry {
   loss: number;
   /** Global gradient norm before clipping. */
   gradientNorm: number;
+  learningRate: number;
   /** Target tokens (words and ends) a second. */
   wordsPerSecond: number;
   /** Seconds of training so far. */

@@ -39,11 +39,15 @@ export class TrainingStep {
       ...[...encoder.variables()].map(([name, variable]) => [`encoder.${name}`, variable] as const),
       ...[...decoder.variables()].map(([name, variable]) => [`decoder.${name}`, variable] as const),
     ]);
-    this.adam = new Adam(this.variables, config.training);
+    this.adam = new Adam(this.variables, { ...config.training });
   }
 
-  /** @param seed of the dropout masks */
-  run(batch: CaptionBatch, seed: number): StepResult {
+  /**
+   * @param seed of the dropout masks
+   * @param learningRate of this step
+   */
+  run(batch: CaptionBatch, seed: number, learningRate: number): StepResult {
+    this.adam.options.learningRate = learningRate;
     const input = tf.tensor(this.source.read(batch.images), [batch.size, ...this.source.shape]);
     const { loss, gradients } = this.encoder.trainable
       ? this.throughEncoder(input as tf.Tensor4D, batch, seed)

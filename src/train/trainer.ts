@@ -122,6 +122,14 @@ class Run {
     return this.signal?.aborted ?? false;
   }
 
+  /** Of the current step; the cosine schedule reaches zero after the last step of the last epoch. */
+  private get learningRate(): number {
+    const { learningRate, schedule, epochs } = this.config.training;
+    if (schedule === 'constant') return learningRate;
+    const share = (this.step - 1) / (epochs * this.data.batches.count);
+    return (learningRate * (1 + Math.cos(Math.PI * share))) / 2;
+  }
+
   /** Mean loss per token and words/s of the steps taken; undefined when there were none. */
   private async trainEpoch(
     epoch: number,
@@ -148,6 +156,7 @@ class Run {
         step: this.step,
         loss,
         gradientNorm,
+        learningRate: this.learningRate,
         wordsPerSecond,
         seconds: this.seconds,
       });
@@ -159,7 +168,7 @@ class Run {
         if (this.stopped) break;
         this.step++;
         const dropoutSeed = Random.for(seed, 'dropout', this.step).integer(2 ** 31);
-        meter.add(step.run(batch, dropoutSeed), batch.tokens, this.step);
+        meter.add(step.run(batch, dropoutSeed, this.learningRate), batch.tokens, this.step);
         done++;
         if (meter.count >= training.logEvery) report();
         const rate = total.tokens / total.seconds;

@@ -1,0 +1,122 @@
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { prepareBackend, tf } from '../src/backend/index.js';
+import { loadCheckpoint } from '../src/checkpoint/index.js';
+import { UserError } from '../src/core/index.js';
+import { Captioner, evaluate } from '../src/infer/index.js';
+import { train, type EpochEntry, type StepEntry } from '../src/train/index.js';
+import { tinyConfig, writeTinyDataset } from './tiny.js';
+
+let directory: string;
+let cacheDirectory: string;
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'showtell-training-'));
+  cacheDirectory = join(directory, 'cache');
+  await writeTinyDataset(directory);
+  await prepareBackend();
+});
+
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+const lstm = { type: 'lstm', embedding: 16, hidden: 24, layers: 2, dropout: 0.1 } as const;
+const losses = (entries: unknown[]) =>
+  (entries as (StepEntry | EpochEntry)[]).filter((entry) => entry.event === 'step').map(({ loss }) => loss);
+
+describe('train', () => {
+  it('learns a tiny data set by heart, with its encoder, and captions it from the checkpoint', async () => {
+    const config = tinyConfig(directory, {
+      output: join(directory, 'by-heart'),
+      training: { epochs: 40, batchSize: 8, learningRate: 0.005, patience: 40 },
+    });
+    const before = tf.memory().numTensors;
+    const result = await train(config, { cacheDirectory });
+    expect(tf.memory().numTensors).toBe(before);
+    // Each image has two captions that greedy decoding can only meet in one of its forms: BLEU-4 of 1 is reachable.
+    expect(result.best!.validation.bleu[3]).toBeGreaterThan(0.95);
+
+    const best = join(config.output, 'best');
+    const captioner = await Captioner.load(best);
+    const caption = await captioner.caption(join(directory, 'images', 'dark-blue.png'));
+    expect(['A dark blue square', 'The square it is dark blue']).toContain(caption.text);
+    captioner.dispose();
+
+    const evaluation = await evaluate({ checkpoint: best, split: 'validation', cacheDirectory });
+    evaluation.bleu.forEach((value, i) => expect(value).toBeCloseTo(result.best!.validation.bleu[i], 6));
+  });
+
+  it.each([
+    ['soft attention, trained encoder', {}],
+    ['LSTM, frozen encoder', { decoder: lstm, encoder: { name: 'small_cnn', train: 'none' } }],
+  ] as const)('gives the same numbers for the same seed, others for another: %s', async (name, changes) => {
+    const run = async (seed: number) => {
+      const output = join(directory, `${name}-${seed}`);
+      const config = tinyConfig(directory, { ...changes, output, seed });
+      return losses((await train(config, { cacheDirectory, overwrite: true })).entries);
+    };
+    const first = await run(3);
+    expect(first.length).toBeGreaterThan(2);
+    expect(await run(3)).toEqual(first);
+    expect(await run(4)).not.toEqual(first);
+  });
+
+  it('writes a journal and two checkpoints that hold the trained weights', async () => {
+    const config = tinyConfig(directory, { output: join(directory, 'files') });
+    const { entries } = await train(config, { cacheDirectory });
+    const lines = readFileSync(join(config.output, 'metrics.jsonl'), 'utf8').trim().split('\n');
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(entries);
+    expect(readdirSync(config.output).sort()).toEqual(['best', 'config.yaml', 'last', 'metrics.jsonl']);
+    const { metrics, vocabulary, encoder, decoder } = loadCheckpoint(join(config.output, 'last'));
+    expect(metrics).toMatchObject({ epoch: 2, trainImages: 8, trainCaptions: 16 });
+    expect(vocabulary.words.slice(0, 4)).toEqual(['<pad>', '<unk>', '<eos>', '<bos>']);
+    encoder.dispose();
+    decoder.dispose();
+  });
+
+  it('refuses to train over an earlier training, and leaves it as it was', async () => {
+    const config = tinyConfig(directory, { output: join(directory, 'occupied') });
+    await train(config, { cacheDirectory });
+    const journal = readFileSync(join(config.output, 'metrics.jsonl'), 'utf8');
+    await expect(train(config, { cacheDirectory })).rejects.toThrow(/already holds a training/);
+    expect(readFileSync(join(config.output, 'metrics.jsonl'), 'utf8')).toBe(journal);
+  });
+
+  it('stops at a loss that is not a number and names the step', async () => {
+    const config = tinyConfig(directory, {
+      output: join(directory, 'explodes'),
+      training: { epochs: 3, batchSize: 4, learningRate: 1e30, clipNorm: null },
+    });
+    const error: unknown = await train(config, { cacheDirectory }).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(UserError);
+    expect((error as Error).message).toMatch(/the loss of step [2-4] is (NaN|Infinity)/);
+    expect(existsSync(join(config.output, 'best'))).toBe(false);
+  });
+
+  it('saves and leaves when it is interrupted', async () => {
+    const config = tinyConfig(directory, {
+      output: join(directory, 'interrupted'),
+      training: { epochs: 1000, batchSize: 4 },
+    });
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 1500);
+    const result = await train(config, { cacheDirectory, signal: controller.signal });
+    expect(result.interrupted).toBe(true);
+    const { metrics, encoder, decoder } = loadCheckpoint(join(config.output, 'last'));
+    expect(metrics!.step).toBeGreaterThan(0);
+    encoder.dispose();
+    decoder.dispose();
+  });
+
+  it('stops early when the validation score no longer rises', async () => {
+    const config = tinyConfig(directory, {
+      output: join(directory, 'patience'),
+      // A vanishing learning rate changes nothing, so no epoch after the first is better.
+      training: { epochs: 50, batchSize: 8, learningRate: 1e-12, patience: 2 },
+    });
+    const { entries, best } = await train(config, { cacheDirectory });
+    expect(entries.filter(({ event }) => event === 'epoch')).toHaveLength(3);
+    expect(best!.epoch).toBe(1);
+  });
+});
