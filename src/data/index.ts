@@ -1,0 +1,11 @@
+export * from './batches.js';
+export * from './dataset.js';
+export * from './examples.js';
+export * from './feature-store.js';
+export { decodeImage, type RgbImage } from './image.js';
+export * from './image-cache.js';
+export type { SkippedImage } from './image-loader.js';
+export * from './preprocess.js';
+export type { FeatureKey } from './store-manifest.js';
+export * from './tokenize.js';
+export * from './vocabulary.js';
