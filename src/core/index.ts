@@ -1,5 +1,6 @@
 export * from './cache.js';
 export * from './errors.js';
 export * from './files.js';
+export * from './half.js';
 export * from './log.js';
 export * from './random.js';

@@ -123,16 +123,18 @@ function vertical(image: RgbImage, top: number, rows: number, taps: Taps): RgbIm
   const { first, count, weights, stride } = taps;
   const rowBytes = width * 3;
   const data = new Uint8Array(rows * rowBytes);
-  const sums = new Int32Array(rowBytes);
   for (let y = 0; y < rows; y++) {
-    sums.fill(HALF);
-    for (let t = 0; t < count[y]; t++) {
-      const w = weights[y * stride + t];
-      const row = (first[y] - top + t) * rowBytes;
-      for (let i = 0; i < rowBytes; i++) sums[i] = (sums[i] + Math.imul(source[row + i], w)) | 0;
-    }
+    const start = (first[y] - top) * rowBytes;
+    const weight = y * stride;
+    const end = weight + count[y];
     const out = y * rowBytes;
-    for (let i = 0; i < rowBytes; i++) data[out + i] = clip8(sums[i]);
+    for (let i = 0; i < rowBytes; i++) {
+      let sum = HALF;
+      for (let w = weight, byte = start + i; w < end; w++, byte += rowBytes) {
+        sum = (sum + Math.imul(source[byte], weights[w])) | 0;
+      }
+      data[out + i] = clip8(sum);
+    }
   }
   return { width, height: rows, data };
 }

@@ -1,8 +1,7 @@
 /** The writing half of a feature store: encodes batches, appends their records, and commits now and then. */
 import { crc32 } from 'node:zlib';
 import type { ImageConfig } from '../config/index.js';
-import { UserError } from '../core/index.js';
-import { toHalf } from './half.js';
+import { toHalf, UserError } from '../core/index.js';
 import type { RgbImage } from './image.js';
 import { normalize } from './preprocess.js';
 import type { Journal, StoredImage } from './store-journal.js';

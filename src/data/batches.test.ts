@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest';
+import { silentLog } from '../core/index.js';
+import { EpochBatches, type BatchOptions, type CaptionBatch } from './batches.js';
+import { encodeExamples, type EncodedImage } from './examples.js';
+import { BOS, EOS, PAD, UNK, Vocabulary } from './vocabulary.js';
+
+describe('encodeExamples', () => {
+  const vocabulary = Vocabulary.build([['dog', 'a', 'a', 'runs']], { minCount: 1, maxSize: null });
+  const [a, dog, runs] = [4, 5, 6];
+  const split = [
+    { image: '1', captions: ['A dog runs !', 'A 9 cat', '...'] },
+    { image: '2', captions: ['a a a a', 'a a a'] },
+    { image: '3', captions: ['?'] },
+  ];
+
+  it('gives words and EOS; a cut caption has no EOS; empty ones are dropped and counted', () => {
+    const lines: string[] = [];
+    const log = {
+      ...silentLog,
+      info: (line: string) => lines.push(line),
+      warn: (line: string) => lines.push(line),
+    };
+    expect(encodeExamples(split, vocabulary, { tokenizer: 'letters', maxWords: 3 }, log)).toEqual([
+      {
+        image: '1',
+        captions: [
+          [a, dog, runs, EOS],
+          [a, UNK, EOS],
+        ],
+      },
+      {
+        image: '2',
+        captions: [
+          [a, a, a],
+          [a, a, a, EOS],
+        ],
+      },
+    ]);
+    expect(lines[0]).toMatch(/2 captions have no word .*first "\.\.\." of 1; 1 images have no caption left/);
+    expect(lines[1]).toMatch(/1 captions are longer than 3 words/);
+  });
+});
+
+describe('EpochBatches', () => {
+  // 7 images with 1..5 captions of different length; word ids are unique, so that each caption is recognised.
+  let id = 4;
+  const examples: EncodedImage[] = Array.from({ length: 7 }, (_, i) => ({
+    image: `image${i}`,
+    captions: Array.from({ length: 1 + (i % 5) }, (_, j) => [
+      ...Array.from({ length: 1 + ((3 * i + 5 * j) % 8) }, () => id++),
+      EOS,
+    ]),
+  }));
+  const all = examples.flatMap(({ image, captions }) => captions.map((targets) => ({ image, targets })));
+  const options: BatchOptions = { batchSize: 4, captions: 'all', seed: 1 };
+
+  const rowsOf = (batch: CaptionBatch) =>
+    batch.images.map((image, b) => ({
+      image,
+      targets: [...batch.targets.slice(b * batch.steps, b * batch.steps + batch.lengths[b])],
+    }));
+  const epochOf = (n: number, more: Partial<BatchOptions> = {}) => [
+    ...new EpochBatches(examples, { ...options, ...more }).epoch(n),
+  ];
+
+  it('gives every caption once an epoch', () => {
+    const batches = epochOf(0);
+    const key = (row: { image: string; targets: number[] }) => JSON.stringify([row.image, row.targets]);
+    expect(batches.flatMap(rowsOf).map(key).sort()).toEqual(all.map(key).sort());
+    expect(batches.length).toBe(new EpochBatches(examples, options).count);
+    expect(batches.slice(0, -1).every(({ size }) => size === 4)).toBe(true);
+  });
+
+  it('sorts a batch by falling length, shifts inputs by one and pads', () => {
+    for (const batch of epochOf(0)) {
+      expect([...batch.lengths]).toEqual([...batch.lengths].sort((m, n) => n - m));
+      expect(batch.steps).toBe(batch.lengths[0]);
+      expect(batch.tokens).toBe(batch.lengths.reduce((sum, n) => sum + n, 0));
+      for (let b = 0; b < batch.size; b++) {
+        const inputs = batch.inputs.slice(b * batch.steps, (b + 1) * batch.steps);
+        const targets = batch.targets.slice(b * batch.steps, (b + 1) * batch.steps);
+        const length = batch.lengths[b];
+        expect(inputs[0]).toBe(BOS);
+        expect([...inputs.slice(1, length)]).toEqual([...targets.slice(0, length - 1)]);
+        expect(targets[length - 1]).toBe(EOS);
+        expect([...inputs.slice(length), ...targets.slice(length)].every((v) => v === PAD)).toBe(true);
+      }
+    }
+  });
+
+  it('depends on seed and epoch alone', () => {
+    expect(epochOf(3)).toEqual(epochOf(3));
+    expect(epochOf(3)).not.toEqual(epochOf(4));
+    expect(epochOf(3)).not.toEqual(epochOf(3, { seed: 2 }));
+    const again = new EpochBatches(examples, options);
+    for (const batch of again.epoch(1)) expect(batch.size).toBeGreaterThan(0);
+    expect([...again.epoch(3)]).toEqual(epochOf(3)); // whatever was drawn before
+  });
+
+  it('can begin at any batch', () => {
+    const batches = new EpochBatches(examples, options);
+    expect([...batches.epoch(2, 2)]).toEqual(epochOf(2).slice(2));
+    expect([...batches.epoch(2, batches.count)]).toEqual([]);
+  });
+
+  it('takes one caption of each image, another one in other epochs', () => {
+    const one = { captions: 'one-per-image' } as const;
+    const seen = new Set<string>();
+    for (let epoch = 0; epoch < 60; epoch++) {
+      const rows = epochOf(epoch, one).flatMap(rowsOf);
+      expect(rows.map(({ image }) => image).sort()).toEqual(examples.map(({ image }) => image));
+      for (const { targets } of rows) seen.add(targets.join());
+    }
+    // The chance that one of 18 captions, each with at least 1/5 an epoch, never comes: 18 * 0.8^60 = 3e-5.
+    expect(seen.size).toBe(all.length);
+  });
+
+  it('refuses to have nothing', () => {
+    expect(() => new EpochBatches([], options)).toThrow(/no caption to learn from/);
+  });
+});
