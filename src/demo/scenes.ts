@@ -1,9 +1,10 @@
 /**
  * The demo's world: one or two drawn shapes on a ground. Every scene is a pure function of (seed, split, index).
  *
- * What makes the test honest: of the 30 kinds of object (a colour with a shape), 5 are kept for validation and 5 for
- * test. Training never shows them, while it shows each of their colours and each of their shapes in other kinds, so a
- * model must put together what it learnt apart. Every validation and test scene holds at least one such kind.
+ * What makes the test honest: of the 30 kinds of object (a shape with a colour), 3 are kept for the test split and 2 for
+ * the validation split. Training never shows them, while it shows each of their shapes and each of their colours in other
+ * kinds, so a model must put together what it learned apart. Every test scene holds at least one kind of the test's, every
+ * validation scene one of the validation's; so every pair of objects in them is new as well.
  */
 import { Random } from '../core/index.js';
 
@@ -54,22 +55,18 @@ export function kindOf(object: { colour: Colour; shape: Shape }): string {
 
 type Kind = Pick<SceneObject, 'colour' | 'shape'>;
 
-/**
- * The split that a kind belongs to. Shape s and colour c: c = s is validation's, c = s + 2 (mod 6) test's, so that each
- * shape loses two colours of six, and each colour at most two shapes of five.
- */
+/** The split that a kind belongs to: no shape and no colour loses more than one of its kinds to another split. */
 export function splitOfKind(kind: Kind): SplitName {
   const shape = SHAPES.indexOf(kind.shape);
-  const colour = COLOURS.indexOf(kind.colour);
-  if (colour === shape) return 'validation';
-  return colour === (shape + 2) % COLOURS.length ? 'test' : 'train';
+  if (COLOURS.indexOf(kind.colour) !== shape) return 'train';
+  return shape % 2 === 0 ? 'test' : 'validation';
 }
 
 const kinds: Kind[] = SHAPES.flatMap((shape) => COLOURS.map((colour) => ({ shape, colour })));
 const kindsOf = (split: SplitName): Kind[] => kinds.filter((kind) => splitOfKind(kind) === split);
 
 /** Radius in pixels: a small object is never taken for a large one. */
-const RADIUS: Record<Size, readonly [least: number, most: number]> = { small: [5.5, 7], large: [11, 13] };
+const RADIUS: Record<Size, readonly [least: number, most: number]> = { small: [7, 8.5], large: [12, 14] };
 const GAP = 3; // pixels between two objects
 const ALONE = 0.2; // share of scenes with one object
 

@@ -1,6 +1,10 @@
 /**
  * Five wordings of a scene. Each names everything: size, colour and shape of every object, how they lie, the ground.
  * Each wording is used once a scene, so a caption that is right in any wording equals one of the five references.
+ *
+ * The colour follows the shape ("a large circle in red"). A decoder learns early which word may follow which, and a colour
+ * is seen long before a shape is: with the colour first it learns "no circle after red" from training captions before it
+ * can see circles, and keeps to it when the test shows a red circle.
  */
 import type { Ground, Scene, SceneObject } from './scenes.js';
 
@@ -47,5 +51,5 @@ function aboutOne(object: string, place: string): string[] {
   ];
 }
 
-const noun = (object: SceneObject): string => `${object.size} ${object.colour} ${object.shape}`;
+const noun = (object: SceneObject): string => `${object.size} ${object.shape} in ${object.colour}`;
 const capital = (text: string): string => text[0].toUpperCase() + text.slice(1);
