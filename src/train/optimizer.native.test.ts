@@ -1,6 +1,6 @@
 import { beforeAll } from 'vitest';
+import { optimizerCases } from '../../tests/decoders/optimizer.js';
 import { prepareBackend } from '../backend/index.js';
-import { optimizerCases } from './optimizer.cases.js';
 
 beforeAll(async () => void (await prepareBackend({ backend: 'native' })));
 optimizerCases();

@@ -7,9 +7,9 @@
 import { tf } from '../../backend/index.js';
 import type { StateDict, StateEntry } from '../state.js';
 import { linear, lstmCell } from './cells.js';
+import { lstmSequence } from './lstm-sequence.js';
 import { embeddingSpec, linearSpecs, lstmSpecs, Parameters } from './parameters.js';
-import { plainLstmLoss } from './reference.js';
-import { tapeGradients } from './tape.js';
+import { differentiableLoss } from './sequence-operation.js';
 import { teacherForced } from './teacher-forced.js';
 import type {
   Decoder,
@@ -93,10 +93,9 @@ export class LstmDecoder implements Decoder {
   }
 
   loss(features: tf.Tensor, batch: TeacherForcedBatch, options: SequenceOptions = {}): tf.Scalar {
-    return plainLstmLoss((name) => this.parameters.get(name), this.config, features as tf.Tensor2D, batch, {
-      ...options,
-      projected: this.projected,
-    });
+    return differentiableLoss(this.variables(), features, (gradients) =>
+      this.sequence(features, batch, options, { gradients, featureGradient: gradients }),
+    );
   }
 
   lossAndGradients(
@@ -104,7 +103,19 @@ export class LstmDecoder implements Decoder {
     batch: TeacherForcedBatch,
     options: SequenceOptions & { featureGradient?: boolean } = {},
   ): LossAndGradients {
-    return tapeGradients(this, features, batch, options);
+    const { featureGradient = false } = options;
+    return this.sequence(features, batch, options, { gradients: true, featureGradient });
+  }
+
+  private sequence(
+    features: tf.Tensor,
+    batch: TeacherForcedBatch,
+    { training = false, seed = 0 }: SequenceOptions,
+    wanted: { gradients: boolean; featureGradient: boolean },
+  ): LossAndGradients {
+    const p = (name: string) => this.parameters.get(name) as tf.Tensor as tf.Tensor2D;
+    const request = { ...wanted, dropoutSeed: training ? seed : null };
+    return lstmSequence(p, this.config, features as tf.Tensor2D, batch, request);
   }
 
   teacherForced(features: tf.Tensor, batch: TeacherForcedBatch): { logits: tf.Tensor3D } {

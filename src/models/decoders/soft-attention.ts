@@ -9,8 +9,8 @@ import { tf } from '../../backend/index.js';
 import type { StateDict, StateEntry } from '../state.js';
 import { linear, lstmCell } from './cells.js';
 import { embeddingSpec, linearSpecs, lstmSpecs, Parameters } from './parameters.js';
-import { plainSoftAttentionLoss } from './reference.js';
-import { tapeGradients } from './tape.js';
+import { differentiableLoss } from './sequence-operation.js';
+import { softAttentionSequence } from './soft-attention-sequence.js';
 import { teacherForced } from './teacher-forced.js';
 import type {
   Decoder,
@@ -107,8 +107,9 @@ export class SoftAttentionDecoder implements Decoder {
   }
 
   loss(features: tf.Tensor, batch: TeacherForcedBatch, options: SequenceOptions = {}): tf.Scalar {
-    const p = (name: string) => this.parameters.get(name);
-    return plainSoftAttentionLoss(p, this.config, features as tf.Tensor3D, batch, options);
+    return differentiableLoss(this.variables(), features, (gradients) =>
+      this.sequence(features, batch, options, { gradients, featureGradient: gradients }),
+    );
   }
 
   lossAndGradients(
@@ -116,7 +117,19 @@ export class SoftAttentionDecoder implements Decoder {
     batch: TeacherForcedBatch,
     options: SequenceOptions & { featureGradient?: boolean } = {},
   ): LossAndGradients {
-    return tapeGradients(this, features, batch, options);
+    const { featureGradient = false } = options;
+    return this.sequence(features, batch, options, { gradients: true, featureGradient });
+  }
+
+  private sequence(
+    features: tf.Tensor,
+    batch: TeacherForcedBatch,
+    { training = false, seed = 0 }: SequenceOptions,
+    wanted: { gradients: boolean; featureGradient: boolean },
+  ): LossAndGradients {
+    const p = (name: string) => this.parameters.get(name) as tf.Tensor as tf.Tensor2D;
+    const request = { ...wanted, dropoutSeed: training ? seed : null };
+    return softAttentionSequence(p, this.config, features as tf.Tensor3D, batch, request);
   }
 
   teacherForced(

@@ -1,9 +1,14 @@
 /** Both decoders against PyTorch's numbers (tests/goldens/decoders.json), on the backend that is in use. */
 import { describe, expect, test } from 'vitest';
-import { tf } from '../../backend/index.js';
-import { expectClose, goldenParameter, readGolden, uniform } from '../../../tests/helpers.js';
-import { createDecoder } from './create.js';
-import type { Decoder, DecoderConfig, DecoderState, TeacherForcedBatch } from './types.js';
+import { tf } from '../../src/backend/index.js';
+import { expectClose, goldenParameter, readGolden, uniform } from '../helpers.js';
+import {
+  createDecoder,
+  type Decoder,
+  type DecoderConfig,
+  type DecoderState,
+  type TeacherForcedBatch,
+} from '../../src/models/decoders/index.js';
 
 export const golden = readGolden('decoders.json');
 /** Relative to the largest magnitude: float32 sums in another order than PyTorch's. */

@@ -1,16 +1,9 @@
 /** Adam and clipping against PyTorch's numbers and by hand, on the backend that is in use. */
 import { describe, expect, test } from 'vitest';
-import { tf } from '../backend/index.js';
-import { expectClose, goldenValues } from '../../tests/helpers.js';
-import {
-  byLength,
-  golden,
-  goldenBatch,
-  goldenDecoder,
-  goldenFeatures,
-  tolerance,
-} from '../models/decoders/parity.cases.js';
-import { Adam, clipByGlobalNorm } from './optimizer.js';
+import { tf } from '../../src/backend/index.js';
+import { expectClose, goldenValues } from '../helpers.js';
+import { byLength, golden, goldenBatch, goldenDecoder, goldenFeatures, tolerance } from './parity.js';
+import { Adam, clipByGlobalNorm } from '../../src/train/optimizer.js';
 
 const options = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 

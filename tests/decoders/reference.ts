@@ -2,15 +2,15 @@
  * The teacher-forced losses once more, written plainly for TensorFlow.js's own differentiation: slow, and what the
  * tests hold the hand-derived sequences against. Same parameters, same dropout masks.
  */
-import { tf } from '../../backend/index.js';
-import { dropoutMask, linear, lstmCell } from './cells.js';
-import { pack, type PackedBatch } from './packed.js';
+import { tf } from '../../src/backend/index.js';
+import { dropoutMask, linear, lstmCell } from '../../src/models/decoders/cells.js';
+import { pack, type PackedBatch } from '../../src/models/decoders/packed.js';
 import type {
   LstmDecoderConfig,
   SequenceOptions,
   SoftAttentionDecoderConfig,
   TeacherForcedBatch,
-} from './types.js';
+} from '../../src/models/decoders/index.js';
 
 type Lookup = (name: string) => tf.Tensor;
 

@@ -1,0 +1,170 @@
+/**
+ * The teacher-forced `lstm` decoder over a whole batch, forward and backward by hand: layer by layer, so that the
+ * products with weight_ih are one for all steps, and every weight's gradient is one product over all of them. The
+ * image is step 0 of all B captions; the N words follow in packed order (packed.ts), M = B + N rows in all.
+ *
+ * Forward of a layer with inputs x (M, in):   r = x Wih + b;  gates_t = r_t + h_ Whh;  h, c = cell(gates_t, c_)
+ * Backward, from the last step on:            dgates, dc_ = cell backward;  dh_ = dgates Whh'
+ * and over all rows:  dWih = x' dgates,  dWhh = h_' dgates,  db = sum dgates,  dx = dgates Wih'.
+ */
+import { tf } from '../../backend/index.js';
+import { dropoutMask, linear } from './cells.js';
+import { cellBackward, cellForward, type CellTrace } from './lstm-cell.js';
+import { pack } from './packed.js';
+import { firstRows, padRows, rowsBetween } from './rows.js';
+import type { SequenceRequest } from './sequence-operation.js';
+import type { LossAndGradients, LstmDecoderConfig, TeacherForcedBatch } from './types.js';
+import { embed, embedGradient, projectionLoss } from './words.js';
+
+type Lookup = (name: string) => tf.Tensor2D;
+
+interface LayerTrace {
+  /** x, (M, in) */
+  input: tf.Tensor2D;
+  /** h before each step, (M, H) */
+  before: tf.Tensor2D;
+  cells: CellTrace[];
+}
+
+/** Where each step begins in the M rows, and their end. */
+function stepOffsets(rows: number[]): number[] {
+  const offsets = [0];
+  for (const n of rows) offsets.push(offsets[offsets.length - 1] + n);
+  return offsets;
+}
+
+/** @param rows captions of each step, the image's first; @returns all hidden states, (M, H) */
+function layerForward(
+  p: Lookup,
+  input: tf.Tensor2D,
+  rows: number[],
+): { output: tf.Tensor2D; trace: LayerTrace } {
+  const recurrent = p('weight_hh'); // (H, 4H)
+  const inputGates = linear(input, p('weight_ih'), tf.add(p('bias_ih'), p('bias_hh'))); // (M, 4H)
+  const offsets = stepOffsets(rows);
+  let h: tf.Tensor2D = tf.zeros([rows[0], recurrent.shape[0]]);
+  let c = h;
+  const before: tf.Tensor2D[] = [];
+  const outputs: tf.Tensor2D[] = [];
+  const cells: CellTrace[] = [];
+  rows.forEach((n, t) => {
+    before.push(firstRows(h, n));
+    const gates: tf.Tensor2D = tf.add(
+      rowsBetween(inputGates, offsets[t], offsets[t + 1]),
+      tf.matMul(before[t], recurrent),
+    );
+    const step = cellForward(gates, firstRows(c, n));
+    ({ h, c } = step);
+    outputs.push(h);
+    cells.push(step.trace);
+  });
+  return { output: tf.concat(outputs, 0), trace: { input, before: tf.concat(before, 0), cells } };
+}
+
+/** @param dOutput gradient of the hidden states, (M, H); @returns gradients by parameter, and of the input (M, in) */
+function layerBackward(
+  p: Lookup,
+  { input, before, cells }: LayerTrace,
+  rows: number[],
+  dOutput: tf.Tensor2D,
+): { gradients: Record<string, tf.Tensor>; dInput: tf.Tensor2D } {
+  const recurrent = p('weight_hh');
+  const offsets = stepOffsets(rows);
+  const steps: tf.Tensor2D[] = [];
+  let dh: tf.Tensor2D | null = null;
+  let dc: tf.Tensor2D | null = null;
+  for (let t = rows.length - 1; t >= 0; t--) {
+    const own = rowsBetween(dOutput, offsets[t], offsets[t + 1]);
+    const n = rows[t];
+    const { dGates, dBefore } = cellBackward(
+      cells[t],
+      dh ? tf.add(own, padRows(dh, n)) : own,
+      dc && padRows(dc, n),
+    );
+    dh = tf.matMul(dGates, recurrent, false, true) as tf.Tensor2D;
+    dc = dBefore;
+    steps.unshift(dGates);
+  }
+  const dGates = tf.concat(steps, 0); // (M, 4H)
+  const bias = tf.sum(dGates, 0);
+  return {
+    gradients: {
+      weight_ih: tf.matMul(input, dGates, true),
+      weight_hh: tf.matMul(before, dGates, true),
+      bias_ih: bias,
+      bias_hh: tf.clone(bias),
+    },
+    dInput: tf.matMul(dGates, p('weight_ih'), false, true),
+  };
+}
+
+/** @param features (B, C) */
+export function lstmSequence(
+  p: Lookup,
+  config: LstmDecoderConfig,
+  features: tf.Tensor2D,
+  batch: TeacherForcedBatch,
+  { dropoutSeed, gradients: wanted, featureGradient }: SequenceRequest,
+): LossAndGradients {
+  const packed = pack(batch);
+  const { size } = batch;
+  const { layers, dropout, outputDropout } = config;
+  const rows = [size, ...packed.rows];
+  const layer = (k: number) => (name: string) => p(`lstm_cell.${name}_l${k}`);
+  const projected = features.shape[1] !== config.embedding;
+  const drop = (rate: number, shape: number[], place: string) =>
+    dropoutSeed !== null && rate > 0 ? dropoutMask(shape, rate, dropoutSeed, place) : null;
+
+  const result = tf.tidy(() => {
+    const image = projected ? linear(features, p('project.weight'), p('project.bias')) : features; // (B, E)
+    let x = tf.concat([image, embed(p('embed.weight'), packed.inputs)], 0); // (M, E)
+    const traces: LayerTrace[] = [];
+    const masks: (tf.Tensor2D | null)[] = [];
+    for (let k = 0; k < layers; k++) {
+      const { output, trace } = layerForward(layer(k), x, rows);
+      traces.push(trace);
+      masks.push(k < layers - 1 ? drop(dropout, output.shape, `layer.${k}`) : null);
+      x = masks[k] ? tf.mul(output, masks[k]!) : output;
+    }
+    const words = rowsBetween(x, size, x.shape[0]); // (N, H)
+    const projection = projectionLoss(
+      words,
+      drop(outputDropout, words.shape, 'output'),
+      p('linear.weight'),
+      p('linear.bias'),
+      packed.targets,
+      wanted,
+    );
+    if (!wanted) return { loss: projection.loss, gradients: {} };
+
+    const gradients: Record<string, tf.Tensor> = {
+      'linear.weight': projection.weight!,
+      'linear.bias': projection.bias!,
+    };
+    let dx: tf.Tensor2D = tf.pad(projection.dHidden!, [
+      [size, 0],
+      [0, 0],
+    ]); // (M, H): the image's output is not scored
+    for (let k = layers - 1; k >= 0; k--) {
+      const dOutput: tf.Tensor2D = masks[k] ? tf.mul(dx, masks[k]!) : dx;
+      const back = layerBackward(layer(k), traces[k], rows, dOutput);
+      for (const [name, gradient] of Object.entries(back.gradients))
+        gradients[`lstm_cell.${name}_l${k}`] = gradient;
+      dx = back.dInput;
+    }
+    const dImage = rowsBetween(dx, 0, size); // (B, E)
+    gradients['embed.weight'] = embedGradient(
+      rowsBetween(dx, size, dx.shape[0]),
+      packed.inputs,
+      p('embed.weight').shape[0],
+    );
+    if (projected) {
+      gradients['project.weight'] = tf.matMul(features, dImage, true);
+      gradients['project.bias'] = tf.sum(dImage, 0);
+    }
+    if (!featureGradient) return { loss: projection.loss, gradients };
+    const dFeatures = projected ? tf.matMul(dImage, p('project.weight'), false, true) : dImage;
+    return { loss: projection.loss, gradients, features: dFeatures };
+  }) as { loss: tf.Scalar; gradients: Record<string, tf.Tensor>; features?: tf.Tensor };
+  return { ...result, gradients: new Map(Object.entries(result.gradients)) };
+}

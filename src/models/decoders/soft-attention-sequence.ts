@@ -1,0 +1,297 @@
+/**
+ * The teacher-forced soft-attention decoder over a whole batch, forward and backward by hand. Automatic
+ * differentiation would add up each weight's gradient word by word; here every weight's gradient is one matrix
+ * product over all N words of the batch at the end. Packed order and `rows` as in packed.ts; ' is the transpose.
+ *
+ * Forward, for the n captions that have a word at step t (h_, c_: state before; x: word vector):
+ *   [r | q | b] = h_ J + j            J = [weight_hh | decoder_attn | f_beta], one product
+ *   alpha = softmax(scores(K, q)),  context = alpha' X,  beta = sigmoid(b),  z = beta context
+ *   gates = x Wx + r + z Wz           Wx, Wz: rows of weight_ih; x Wx is one product for all words
+ *   h, c = cell(gates, c_)
+ * Backward, from the last step on (dh from the projection and from step t + 1):
+ *   dgates, dc_ = cell backward;  dz = dgates Wz';  db = sigmoid backward(dz context);  dcontext = dz beta
+ *   dalpha = dcontext X',  de = alpha (dalpha - alpha . dalpha),  R and S as in additive-attention.ts,  dq = w R
+ *   dh_ = [dgates | dq | db] J'
+ * and over all words:  dJ = h_' [dgates | dq | db],  dWx = x' dgates,  dWz = z' dgates,  dx = dgates Wx'.
+ */
+import { tf } from '../../backend/index.js';
+import { attentionScores, GrowingSum, maskedScores } from './additive-attention.js';
+import { dropoutMask, linear } from './cells.js';
+import { cellBackward, cellForward, sigmoidGradient, type CellTrace } from './lstm-cell.js';
+import { pack, type PackedBatch } from './packed.js';
+import { firstRows, padRows, rowsBetween } from './rows.js';
+import type { SequenceRequest } from './sequence-operation.js';
+import type { LossAndGradients, SoftAttentionDecoderConfig, TeacherForcedBatch } from './types.js';
+import { embed, embedGradient, projectionLoss } from './words.js';
+
+type Lookup = (name: string) => tf.Tensor2D;
+
+/** What the backward pass reads again of one step; rows are the n captions of the step. */
+type StepTrace = {
+  /** h before the step, (n, H) */
+  before: tf.Tensor2D;
+  /** -q, (n, A) */
+  negativeQuery: tf.Tensor2D;
+  /** (n, P) */
+  alpha: tf.Tensor2D;
+  /** (n, C) */
+  context: tf.Tensor2D;
+  /** (n, C) */
+  beta: tf.Tensor2D;
+  /** (n, C) */
+  z: tf.Tensor2D;
+  cell: CellTrace;
+};
+
+/** What a step's backward pass leaves for the products over all words; all (n, ..). */
+type StepGradient = { dGates: tf.Tensor2D; R: tf.Tensor2D; db: tf.Tensor2D; dContext: tf.Tensor2D };
+
+/** Parameters joined or split for the sequence. */
+interface SequenceWeights {
+  joint: tf.Tensor2D;
+  jointBias: tf.Tensor;
+  wordRows: tf.Tensor2D;
+  contextRows: tf.Tensor2D;
+  /** w: weight of full_attn, (A, 1) */
+  score: tf.Tensor2D;
+}
+
+function sequenceWeights(p: Lookup, embedding: number): SequenceWeights {
+  const input = p('lstm_cell.weight_ih'); // (E + C, 4H)
+  return {
+    joint: tf.concat([p('lstm_cell.weight_hh'), p('attention.decoder_attn.weight'), p('f_beta.weight')], 1),
+    jointBias: tf.concat([
+      tf.add(p('lstm_cell.bias_ih'), p('lstm_cell.bias_hh')),
+      p('attention.decoder_attn.bias'),
+      p('f_beta.bias'),
+    ]), // (4H + A + C)
+    wordRows: firstRows(input, embedding),
+    contextRows: rowsBetween(input, embedding, input.shape[0]),
+    score: p('attention.full_attn.weight'),
+  };
+}
+
+/** @param features X, (B, P, C) */
+export function softAttentionSequence(
+  p: Lookup,
+  config: SoftAttentionDecoderConfig,
+  features: tf.Tensor3D,
+  batch: TeacherForcedBatch,
+  request: SequenceRequest,
+): LossAndGradients {
+  const packed = pack(batch);
+  const result = tf.tidy(() => {
+    const [size, places, channels] = features.shape;
+    const { hidden, attention, dropout } = config;
+    const weights = sequenceWeights(p, config.embedding);
+    const flat: tf.Tensor2D = tf.reshape(features, [size * places, channels]);
+    const keys: tf.Tensor3D = tf.reshape(
+      linear(flat, p('attention.encoder_attn.weight'), p('attention.encoder_attn.bias')),
+      [size, places, attention],
+    );
+    const mean: tf.Tensor2D = tf.mean(features, 1); // (B, C)
+    const words = embed(p('embed.weight'), packed.inputs); // (N, E)
+    const wordGates: tf.Tensor2D = tf.matMul(words, weights.wordRows); // (N, 4H)
+
+    let h = linear(mean, p('init_h.weight'), p('init_h.bias')); // (B, H)
+    let c = linear(mean, p('init_c.weight'), p('init_c.bias'));
+    const traces: StepTrace[] = [];
+    const hiddens: tf.Tensor2D[] = [];
+    packed.rows.forEach((n, t) => {
+      const step = tf.tidy(() =>
+        stepForward(
+          weights,
+          [hidden, attention, channels],
+          firstRows(keys, n),
+          firstRows(features, n),
+          rowsBetween(wordGates, packed.offsets[t], packed.offsets[t + 1]),
+          tf.clone(firstRows(h, n)),
+          tf.clone(firstRows(c, n)),
+        ),
+      );
+      ({ h, c } = step);
+      hiddens.push(h);
+      traces.push(step.trace);
+    });
+    const all = tf.concat(hiddens, 0); // (N, H)
+    const mask =
+      request.dropoutSeed !== null && dropout > 0
+        ? dropoutMask(all.shape, dropout, request.dropoutSeed, 'output')
+        : null;
+    const projection = projectionLoss(
+      all,
+      mask,
+      p('fc.weight'),
+      p('fc.bias'),
+      packed.targets,
+      request.gradients,
+    );
+    if (!request.gradients) return { loss: projection.loss, gradients: {} };
+
+    const back = stepsBackward(weights, packed, traces, keys, features, projection.dHidden!);
+    const dGates = tf.concat(
+      back.steps.map((step) => step.dGates),
+      0,
+    );
+    const R = tf.concat(
+      back.steps.map((step) => step.R),
+      0,
+    );
+    const db = tf.concat(
+      back.steps.map((step) => step.db),
+      0,
+    );
+    const before = tf.concat(
+      traces.map((trace) => trace.before),
+      0,
+    );
+    const negativeQuery = tf.concat(
+      traces.map((trace) => trace.negativeQuery),
+      0,
+    );
+    const z = tf.concat(
+      traces.map((trace) => trace.z),
+      0,
+    );
+
+    const score = tf.reshape(weights.score, [attention]);
+    const dQuery = tf.mul(R, score) as tf.Tensor2D; // (N, A)
+    const S = back.maskedSum; // (B, P, A)
+    const XS = tf.matMul(flat, tf.reshape(S, [size * places, attention]), true); // X'S, (C, A)
+    const keyWeight = p('attention.encoder_attn.weight'); // (C, A)
+    const sumS = tf.sum(R, 0); // (A): S and R add up the same numbers
+    const dKeyBias = tf.mul(sumS, score);
+    const dScore = tf.sub(
+      tf.add(tf.sum(tf.mul(keyWeight, XS), 0), tf.mul(p('attention.encoder_attn.bias'), sumS)),
+      tf.sum(tf.mul(negativeQuery, R), 0),
+    ); // (A)
+    const dGateBias = tf.sum(dGates, 0); // (4H)
+    const { dh, dc } = back;
+    const gradients: Record<string, tf.Tensor> = {
+      'embed.weight': embedGradient(
+        tf.matMul(dGates, weights.wordRows, false, true),
+        packed.inputs,
+        p('embed.weight').shape[0],
+      ),
+      'lstm_cell.weight_ih': tf.concat([tf.matMul(words, dGates, true), tf.matMul(z, dGates, true)], 0),
+      'lstm_cell.weight_hh': tf.matMul(before, dGates, true),
+      'lstm_cell.bias_ih': dGateBias,
+      'lstm_cell.bias_hh': tf.clone(dGateBias),
+      'fc.weight': projection.weight!,
+      'fc.bias': projection.bias!,
+      'attention.encoder_attn.weight': tf.mul(XS, score),
+      'attention.encoder_attn.bias': dKeyBias,
+      'attention.decoder_attn.weight': tf.matMul(before, dQuery, true),
+      'attention.decoder_attn.bias': tf.clone(dKeyBias), // both biases are added to every key and query pair
+      'attention.full_attn.weight': tf.reshape(dScore, [attention, 1]),
+      'attention.full_attn.bias': tf.zeros([1]), // a softmax does not see what all its inputs share
+      'init_h.weight': tf.matMul(mean, dh, true),
+      'init_h.bias': tf.sum(dh, 0),
+      'init_c.weight': tf.matMul(mean, dc, true),
+      'init_c.bias': tf.sum(dc, 0),
+      'f_beta.weight': tf.matMul(before, db, true),
+      'f_beta.bias': tf.sum(db, 0),
+    };
+    if (!request.featureGradient) return { loss: projection.loss, gradients };
+    const dMean = tf.add(
+      tf.matMul(dh, p('init_h.weight'), false, true),
+      tf.matMul(dc, p('init_c.weight'), false, true),
+    ); // (B, C)
+    const viaKeys = tf.matMul(
+      tf.reshape(S, [size * places, attention]),
+      tf.mul(keyWeight, score) as tf.Tensor2D,
+      false,
+      true,
+    ); // (B P, C)
+    const alphas = tf.stack(
+      traces.map(({ alpha }) => padRows(alpha, size)),
+      1,
+    ); // (B, T, P)
+    const dContexts = tf.stack(
+      back.steps.map(({ dContext }) => padRows(dContext, size)),
+      1,
+    ); // (B, T, C)
+    const viaContext = tf.matMul(alphas as tf.Tensor3D, dContexts as tf.Tensor3D, true); // (B, P, C)
+    const viaMean = tf.expandDims(tf.div(dMean, places), 1); // (B, 1, C)
+    return {
+      loss: projection.loss,
+      gradients,
+      features: tf.add(tf.add(viaContext, tf.reshape(viaKeys, features.shape)), viaMean),
+    };
+  }) as { loss: tf.Scalar; gradients: Record<string, tf.Tensor>; features?: tf.Tensor };
+  return { ...result, gradients: new Map(Object.entries(result.gradients)) };
+}
+
+function stepForward(
+  { joint, jointBias, contextRows, score }: SequenceWeights,
+  [hidden, attention, channels]: number[],
+  keys: tf.Tensor3D,
+  features: tf.Tensor3D,
+  wordGates: tf.Tensor2D,
+  before: tf.Tensor2D,
+  cellBefore: tf.Tensor2D,
+): { h: tf.Tensor2D; c: tf.Tensor2D; trace: StepTrace } {
+  const [n, places] = features.shape;
+  const products = tf.split(linear(before, joint, jointBias), [4 * hidden, attention, channels], 1);
+  const [r, q, b] = products as tf.Tensor2D[];
+  const negativeQuery = tf.neg(q);
+  const alpha = tf.softmax(attentionScores(keys, negativeQuery, score)); // (n, P)
+  const context: tf.Tensor2D = tf.reshape(tf.matMul(tf.reshape(alpha, [n, 1, places]), features), [
+    n,
+    channels,
+  ]);
+  const beta = tf.sigmoid(b);
+  const z: tf.Tensor2D = tf.mul(beta, context);
+  const gates = tf.addN<tf.Tensor2D>([wordGates, r, tf.matMul<tf.Tensor2D>(z, contextRows)]); // (n, 4H)
+  const { h, c, trace: cell } = cellForward(gates, cellBefore);
+  return { h, c, trace: { before, negativeQuery, alpha, context, beta, z, cell } };
+}
+
+/** All steps from the last to the first. @param dHidden from the projection, (N, H) */
+function stepsBackward(
+  { joint, contextRows, score }: SequenceWeights,
+  { rows, offsets }: PackedBatch,
+  traces: StepTrace[],
+  keys: tf.Tensor3D,
+  features: tf.Tensor3D,
+  dHidden: tf.Tensor2D,
+): { steps: StepGradient[]; maskedSum: tf.Tensor3D; dh: tf.Tensor2D; dc: tf.Tensor2D } {
+  const units = tf.reshape(score, [-1]); // (A)
+  const maskedSum = new GrowingSum();
+  const steps: StepGradient[] = [];
+  let dh: tf.Tensor2D | null = null;
+  let dc: tf.Tensor2D | null = null;
+  for (let t = rows.length - 1; t >= 0; t--) {
+    const n = rows[t];
+    const { negativeQuery, alpha, context, beta, cell } = traces[t];
+    const stepKeys = firstRows(keys, n);
+    const step = tf.tidy(() => {
+      const own = rowsBetween(dHidden, offsets[t], offsets[t + 1]);
+      const { dGates, dBefore } = cellBackward(
+        cell,
+        dh ? tf.add(own, padRows(dh, n)) : own,
+        dc && padRows(dc, n),
+      );
+      const dz = tf.matMul(dGates, contextRows, false, true); // (n, C)
+      const db = sigmoidGradient(beta, tf.mul(dz, context) as tf.Tensor2D);
+      const dContext = tf.mul(dz, beta) as tf.Tensor2D;
+      const places = alpha.shape[1];
+      const dAlpha = tf.reshape(
+        tf.matMul(firstRows(features, n), tf.expandDims(dContext, 2) as tf.Tensor3D), // (n, P, 1)
+        [n, places],
+      );
+      const shared = tf.sum(tf.mul(alpha, dAlpha), 1, true); // (n, 1)
+      const dScores = tf.mul(alpha, tf.sub(dAlpha, shared)) as tf.Tensor2D;
+      const masked = maskedScores(stepKeys, negativeQuery, dScores); // (n, P, A)
+      const R: tf.Tensor2D = tf.sum(masked, 1); // (n, A)
+      const dJoint = tf.concat([dGates, tf.mul(R, units) as tf.Tensor2D, db], 1); // (n, 4H + A + C)
+      const dhBefore: tf.Tensor2D = tf.matMul(dJoint, joint, false, true); // (n, H)
+      return { gradient: { dGates, R, db, dContext }, masked, dh: dhBefore, dc: dBefore };
+    });
+    maskedSum.add(step.masked);
+    step.masked.dispose();
+    ({ dh, dc } = step);
+    steps.unshift(step.gradient);
+  }
+  return { steps, maskedSum: maskedSum.total(), dh: dh!, dc: dc! };
+}

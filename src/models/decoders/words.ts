@@ -1,0 +1,86 @@
+/** The two ends of a sequence, all words of a batch at once: word vectors going in, the loss coming out. */
+import { isNative, nativeOp, tf } from '../../backend/index.js';
+
+/** Rows `ids` of the table, (V, E) -> (N, E). */
+export function embed(table: tf.Tensor, ids: Int32Array): tf.Tensor2D {
+  return tf.gather(table, tf.tensor1d(ids, 'int32')) as tf.Tensor2D;
+}
+
+/** Sum of the rows of `gradient` (N, E) by word id: the table's gradient, (V, E). */
+export function embedGradient(gradient: tf.Tensor2D, ids: Int32Array, words: number): tf.Tensor2D {
+  const index = tf.tensor1d(ids, 'int32');
+  if (isNative()) {
+    const attributes = {
+      T: { type: 'float32' },
+      Tindices: { type: 'int32' },
+      Tnumsegments: { type: 'int32' },
+    } as const;
+    return nativeOp('UnsortedSegmentSum', attributes, [
+      gradient,
+      index,
+      tf.scalar(words, 'int32'),
+    ])[0] as tf.Tensor2D;
+  }
+  return tf.matMul(tf.cast(tf.oneHot(index, words), 'float32') as tf.Tensor2D, gradient, true);
+}
+
+/**
+ * Cross-entropy of each word, nats (N), and the gradient of their sum with respect to the logits (N, V).
+ * @param logits (N, V)
+ */
+export function crossEntropy(
+  logits: tf.Tensor2D,
+  targets: Int32Array,
+): { losses: tf.Tensor1D; dLogits: tf.Tensor2D } {
+  const labels = tf.tensor1d(targets, 'int32');
+  if (isNative()) {
+    const attributes = { T: { type: 'float32' }, Tlabels: { type: 'int32' } } as const;
+    const outputs = nativeOp('SparseSoftmaxCrossEntropyWithLogits', attributes, [logits, labels], 2);
+    return { losses: outputs[0] as tf.Tensor1D, dLogits: outputs[1] as tf.Tensor2D };
+  }
+  const hot = tf.cast(tf.oneHot(labels, logits.shape[1]), 'float32'); // (N, V)
+  const logs = tf.logSoftmax(logits);
+  const losses: tf.Tensor1D = tf.neg(tf.sum<tf.Tensor1D>(tf.mul(logs, hot), 1));
+  return { losses, dLogits: tf.sub(tf.exp(logs), hot) };
+}
+
+/** Loss of the words and what it sends back into the hidden states. */
+export type ProjectionResult = {
+  loss: tf.Scalar;
+  /** by parameter */
+  weight?: tf.Tensor2D;
+  bias?: tf.Tensor;
+  /** (N, H) */
+  dHidden?: tf.Tensor2D;
+};
+
+/**
+ * Dropout, vocabulary projection and mean cross-entropy, for all words in one matrix product each way. The division
+ * by the number of words N is applied to the small factors, never to the (N, V) gradient.
+ * @param hidden (N, H)
+ * @param mask dropout, (N, H)
+ */
+export function projectionLoss(
+  hidden: tf.Tensor2D,
+  mask: tf.Tensor2D | null,
+  weight: tf.Tensor2D,
+  bias: tf.Tensor,
+  targets: Int32Array,
+  gradients: boolean,
+): ProjectionResult {
+  return tf.tidy((): ProjectionResult => {
+    const dropped: tf.Tensor2D = mask ? tf.mul(hidden, mask) : hidden;
+    const logits: tf.Tensor2D = tf.add(tf.matMul(dropped, weight), bias); // (N, V)
+    const { losses, dLogits } = crossEntropy(logits, targets);
+    const loss = tf.mean(losses) as tf.Scalar;
+    if (!gradients) return { loss };
+    const share = 1 / targets.length;
+    const dDropped = tf.matMul(dLogits, weight, false, true); // (N, H)
+    return {
+      loss,
+      weight: tf.matMul(tf.mul<tf.Tensor2D>(dropped, share), dLogits, true) as tf.Tensor2D, // (H, V)
+      bias: tf.mul(tf.sum(dLogits, 0), share), // (V)
+      dHidden: tf.mul(dDropped, mask ? tf.mul(mask, share) : share) as tf.Tensor2D,
+    };
+  });
+}

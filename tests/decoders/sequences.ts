@@ -1,0 +1,167 @@
+/** The hand-derived sequences against automatic differentiation, on the backend that is in use. */
+import { describe, expect, test } from 'vitest';
+import { tf } from '../../src/backend/index.js';
+import {
+  createDecoder,
+  type Decoder,
+  type DecoderConfig,
+  type TeacherForcedBatch,
+} from '../../src/models/decoders/index.js';
+import { uniform } from '../helpers.js';
+import { plainLstmLoss, plainSoftAttentionLoss } from './reference.js';
+
+const VOCABULARY = 17;
+const CHANNELS = 6;
+const PLACES = 5;
+
+const lstm = { type: 'lstm', embedding: 7, hidden: 8, layers: 3, dropout: 0.3, outputDropout: 0.4 } as const;
+const configs: [string, DecoderConfig][] = [
+  ['lstm, projected image', lstm],
+  ['lstm, image as it is', { ...lstm, embedding: CHANNELS, layers: 1 }],
+  ['soft-attention', { type: 'soft-attention', embedding: 7, hidden: 8, attention: 9, dropout: 0.5 }],
+];
+
+/** Captions of the given lengths with words that repeat within and between captions. */
+function batchOf(lengths: number[]): TeacherForcedBatch {
+  const steps = Math.max(...lengths);
+  const ids = (name: string) =>
+    Int32Array.from(uniform(name, lengths.length * steps), (u) => Math.floor(((u + 1) / 2) * VOCABULARY));
+  return {
+    size: lengths.length,
+    steps,
+    inputs: ids('sequence.inputs'),
+    targets: ids('sequence.targets'),
+    lengths: Int32Array.from(lengths),
+  };
+}
+
+function make(config: DecoderConfig): Decoder {
+  return createDecoder({ config, vocabularySize: VOCABULARY, featureChannels: CHANNELS, seed: 5 });
+}
+
+function featuresOf(config: DecoderConfig, size: number): tf.Tensor {
+  const shape = config.type === 'lstm' ? [size, CHANNELS] : [size, PLACES, CHANNELS];
+  return tf.tensor(
+    uniform(
+      'sequence.features',
+      shape.reduce((a, b) => a * b, 1),
+    ),
+    shape,
+  );
+}
+
+function plainLoss(
+  decoder: Decoder,
+  features: tf.Tensor,
+  batch: TeacherForcedBatch,
+  training: boolean,
+): tf.Scalar {
+  const p = (name: string) => decoder.variables().get(name)!;
+  const options = { training, seed: 11 };
+  if (decoder.config.type === 'soft-attention') {
+    return plainSoftAttentionLoss(p, decoder.config, features as tf.Tensor3D, batch, options);
+  }
+  const projected = decoder.variables().has('project.weight');
+  return plainLstmLoss(p, decoder.config, features as tf.Tensor2D, batch, { ...options, projected });
+}
+
+function expectSame(name: string, actual: tf.Tensor, expected: tf.Tensor): void {
+  expect(actual.shape, name).toEqual(expected.shape);
+  const [error, scale] = tf.tidy(() => [
+    tf.max(tf.abs(tf.sub(actual, expected))).dataSync()[0],
+    tf.max(tf.abs(expected)).dataSync()[0],
+  ]);
+  // Both sum in float32, in another order; the scores' bias has no gradient at all (1e-9 of rounding in the plain one).
+  expect(error, name).toBeLessThan(Math.max(1e-5 * scale, 1e-8));
+}
+
+export function sequenceCases(): void {
+  describe.each(configs)('%s: loss and gradients as by automatic differentiation', (_, config) => {
+    test.each([
+      ['falling lengths, dropout', [6, 6, 4, 3, 3, 1], true],
+      ['falling lengths, no dropout', [6, 6, 4, 3, 3, 1], false],
+      ['equal lengths', [3, 3], true],
+      ['a single word', [1], true],
+    ] as const)('%s', (_case, lengths, training) => {
+      const decoder = make(config);
+      const batch = batchOf([...lengths]);
+      const features = tf.variable(featuresOf(config, batch.size));
+      const names = new Map([...decoder.variables()].map(([name, variable]) => [variable.name, name]));
+      const list = [...decoder.variables().values(), features];
+      const expected = tf.variableGrads(() => plainLoss(decoder, features, batch, training), list);
+      const options = { training, seed: 11 };
+
+      const direct = decoder.lossAndGradients(features, batch, { ...options, featureGradient: true });
+      const onTape = tf.variableGrads(
+        () => tf.mul(decoder.loss(features, batch, options), 2) as tf.Scalar,
+        list,
+      );
+      expectSame('loss', direct.loss, expected.value);
+      for (const [key, gradient] of Object.entries(expected.grads)) {
+        const name = names.get(key);
+        expectSame(name ?? 'features', name ? direct.gradients.get(name)! : direct.features!, gradient);
+        expectSame(name ?? 'features', onTape.grads[key], tf.mul(gradient, 2));
+      }
+      expect(direct.gradients.size).toBe(decoder.variables().size);
+      expectSame('loss without a tape', decoder.loss(features, batch, options), expected.value);
+    });
+
+    test('no tensor stays behind', () => {
+      const decoder = make(config);
+      const batch = batchOf([4, 3, 3, 1]);
+      const features = featuresOf(config, batch.size);
+      const before = tf.memory().numTensors;
+      const { loss, gradients } = decoder.lossAndGradients(features, batch, { training: true });
+      expect(tf.memory().numTensors).toBe(before + 1 + gradients.size);
+      tf.dispose([loss, ...gradients.values()]);
+      decoder.loss(features, batch, { training: true }).dispose();
+      const taped = tf.variableGrads(
+        () => decoder.loss(features, batch, { training: true }),
+        [...decoder.variables().values()],
+      );
+      tf.dispose([taped.value, ...Object.values(taped.grads)]);
+      const start = decoder.start(features);
+      const next = decoder.step(start, tf.tensor1d([1, 2, 3, 4], 'int32'));
+      const chosen = decoder.select(next.state, tf.tensor1d([3, 3], 'int32'));
+      tf.dispose([start, next, chosen] as never);
+      expect(tf.memory().numTensors).toBe(before + 2); // the two index tensors above
+      decoder.dispose();
+    });
+
+    test('the seed decides the dropout', () => {
+      const decoder = make(config);
+      const batch = batchOf([4, 3, 3, 1]);
+      const features = featuresOf(config, batch.size);
+      const loss = (seed: number) => decoder.loss(features, batch, { training: true, seed }).dataSync()[0];
+      expect(loss(1)).toBe(loss(1));
+      expect(loss(1)).not.toBe(loss(2));
+    });
+
+    test('selected rows decode as the rows they came from', () => {
+      const decoder = make(config);
+      const state = decoder.start(featuresOf(config, 3));
+      const rows = tf.tensor1d([2, 0, 2, 2], 'int32');
+      const all = decoder.step(state, tf.tensor1d([5, 6, 7], 'int32')).logits;
+      const chosen = decoder.step(decoder.select(state, rows), tf.tensor1d([7, 5, 7, 7], 'int32')).logits;
+      expectSame('logits', chosen, tf.gather(all, rows));
+    });
+  });
+
+  test('captions out of order are refused', () => {
+    const decoder = make(configs[2][1]);
+    expect(() => decoder.lossAndGradients(featuresOf(configs[2][1], 2), batchOf([2, 3]))).toThrow(
+      'falling length',
+    );
+  });
+
+  test('parameters that do not fit are refused by name', () => {
+    const decoder = make(configs[2][1]);
+    const state = decoder.stateDict();
+    const other = new Map(state).set('fc.bias', { shape: [3], data: new Float32Array(3) });
+    expect(() => decoder.loadState(other)).toThrow('"fc.bias" is 17, but the weights hold 3');
+    other.delete('embed.weight');
+    expect(() => decoder.loadState(other)).toThrow('"embed.weight" (17 x 7) is missing');
+    decoder.loadState(state);
+    expect(decoder.stateDict()).toEqual(state);
+  });
+}
