@@ -49,9 +49,11 @@ export function optimizerCases(): void {
     const x = tf.variable(tf.tensor1d([1, -2]));
     const first = new Adam(new Map([['x', x]]), options);
     const gradient = new Map([['x', tf.tensor1d([0.5, -3])]]);
+    const copy = tf.clone(x); // shares memory with x until the step
     const tensors = tf.memory().numTensors;
     first.step(gradient);
     expect(tf.memory().numTensors).toBe(tensors);
+    expect([...copy.dataSync()]).toEqual([1, -2]);
     // m/(1-b1) = g and v/(1-b2) = g^2 after one step: the change is the learning rate against the gradient's sign.
     expect(x.dataSync()[0]).toBeCloseTo(0.999, 6);
     expect(x.dataSync()[1]).toBeCloseTo(-1.999, 6);
@@ -61,6 +63,14 @@ export function optimizerCases(): void {
     first.step(gradient);
     second.step(gradient);
     expect([...y.dataSync()]).toEqual([...x.dataSync()]);
+    expect(second.stateDict()).toEqual(first.stateDict());
+    expect(first.stateDict().get('step')!.data[0]).toBe(2);
     expect(() => second.loadState(new Map())).toThrow('missing');
+    x.assign(tf.tensor1d([7, 7])); // a variable that someone else has set
+    first.step(gradient);
+    expect(x.dataSync()[0]).toBeCloseTo(6.999, 3);
+    first.dispose();
+    second.dispose();
+    expect(tf.memory().numTensors).toBeLessThan(tensors);
   });
 }
