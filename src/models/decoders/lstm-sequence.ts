@@ -7,8 +7,8 @@
  * Backward, from the last step on:            dgates, dc_ = cell backward;  dh_ = dgates Whh'
  * and over all rows:  dWih = x' dgates,  dWhh = h_' dgates,  db = sum dgates,  dx = dgates Wih'.
  */
-import { tf } from '../../backend/index.js';
-import { dropoutMask, linear } from './cells.js';
+import { matrixProducts, tf, type MatrixProducts } from '../../backend/index.js';
+import { dropoutMask } from './cells.js';
 import { cellBackward, cellForward, type CellTrace } from './lstm-cell.js';
 import { pack } from './packed.js';
 import { firstRows, padRows, rowsBetween } from './rows.js';
@@ -35,12 +35,16 @@ function stepOffsets(rows: number[]): number[] {
 
 /** @param rows captions of each step, the image's first; @returns all hidden states, (M, H) */
 function layerForward(
+  products: MatrixProducts,
   p: Lookup,
   input: tf.Tensor2D,
   rows: number[],
 ): { output: tf.Tensor2D; trace: LayerTrace } {
   const recurrent = p('weight_hh'); // (H, 4H)
-  const inputGates = linear(input, p('weight_ih'), tf.add(p('bias_ih'), p('bias_hh'))); // (M, 4H)
+  const inputGates = tf.add<tf.Tensor2D>(
+    products.matMul(input, p('weight_ih')),
+    tf.add(p('bias_ih'), p('bias_hh')),
+  ); // (M, 4H)
   const offsets = stepOffsets(rows);
   let h: tf.Tensor2D = tf.zeros([rows[0], recurrent.shape[0]]);
   let c = h;
@@ -51,7 +55,7 @@ function layerForward(
     before.push(firstRows(h, n));
     const gates: tf.Tensor2D = tf.add(
       rowsBetween(inputGates, offsets[t], offsets[t + 1]),
-      tf.matMul(before[t], recurrent),
+      products.matMul(before[t], recurrent),
     );
     const step = cellForward(gates, firstRows(c, n));
     ({ h, c } = step);
@@ -63,6 +67,7 @@ function layerForward(
 
 /** @param dOutput gradient of the hidden states, (M, H); @returns gradients by parameter, and of the input (M, in) */
 function layerBackward(
+  products: MatrixProducts,
   p: Lookup,
   { input, before, cells }: LayerTrace,
   rows: number[],
@@ -81,7 +86,7 @@ function layerBackward(
       dh ? tf.add(own, padRows(dh, n)) : own,
       dc && padRows(dc, n),
     );
-    dh = tf.matMul(dGates, recurrent, false, true) as tf.Tensor2D;
+    dh = products.matMul(dGates, recurrent, false, true) as tf.Tensor2D;
     dc = dBefore;
     steps.unshift(dGates);
   }
@@ -89,12 +94,12 @@ function layerBackward(
   const bias = tf.sum(dGates, 0);
   return {
     gradients: {
-      weight_ih: tf.matMul(input, dGates, true),
-      weight_hh: tf.matMul(before, dGates, true),
+      weight_ih: products.matMul(input, dGates, true),
+      weight_hh: products.matMul(before, dGates, true),
       bias_ih: bias,
       bias_hh: tf.clone(bias),
     },
-    dInput: tf.matMul(dGates, p('weight_ih'), false, true),
+    dInput: products.matMul(dGates, p('weight_ih'), false, true),
   };
 }
 
@@ -115,19 +120,23 @@ export function lstmSequence(
   const drop = (rate: number, shape: number[], place: string) =>
     dropoutSeed !== null && rate > 0 ? dropoutMask(shape, rate, dropoutSeed, place) : null;
 
+  const products = matrixProducts();
   const result = tf.tidy(() => {
-    const image = projected ? linear(features, p('project.weight'), p('project.bias')) : features; // (B, E)
+    const image = projected
+      ? tf.add<tf.Tensor2D>(products.matMul(features, p('project.weight')), p('project.bias'))
+      : features; // (B, E)
     let x = tf.concat([image, embed(p('embed.weight'), packed.inputs)], 0); // (M, E)
     const traces: LayerTrace[] = [];
     const masks: (tf.Tensor2D | null)[] = [];
     for (let k = 0; k < layers; k++) {
-      const { output, trace } = layerForward(layer(k), x, rows);
+      const { output, trace } = layerForward(products, layer(k), x, rows);
       traces.push(trace);
       masks.push(k < layers - 1 ? drop(dropout, output.shape, `layer.${k}`) : null);
       x = masks[k] ? tf.mul(output, masks[k]!) : output;
     }
     const words = rowsBetween(x, size, x.shape[0]); // (N, H)
     const projection = projectionLoss(
+      products,
       words,
       drop(outputDropout, words.shape, 'output'),
       p('linear.weight'),
@@ -147,7 +156,7 @@ export function lstmSequence(
     ]); // (M, H): the image's output is not scored
     for (let k = layers - 1; k >= 0; k--) {
       const dOutput: tf.Tensor2D = masks[k] ? tf.mul(dx, masks[k]!) : dx;
-      const back = layerBackward(layer(k), traces[k], rows, dOutput);
+      const back = layerBackward(products, layer(k), traces[k], rows, dOutput);
       for (const [name, gradient] of Object.entries(back.gradients))
         gradients[`lstm_cell.${name}_l${k}`] = gradient;
       dx = back.dInput;
@@ -159,12 +168,13 @@ export function lstmSequence(
       p('embed.weight').shape[0],
     );
     if (projected) {
-      gradients['project.weight'] = tf.matMul(features, dImage, true);
+      gradients['project.weight'] = products.matMul(features, dImage, true);
       gradients['project.bias'] = tf.sum(dImage, 0);
     }
     if (!featureGradient) return { loss: projection.loss, gradients };
-    const dFeatures = projected ? tf.matMul(dImage, p('project.weight'), false, true) : dImage;
+    const dFeatures = projected ? products.matMul(dImage, p('project.weight'), false, true) : dImage;
     return { loss: projection.loss, gradients, features: dFeatures };
   }) as { loss: tf.Scalar; gradients: Record<string, tf.Tensor>; features?: tf.Tensor };
+  products.dispose();
   return { ...result, gradients: new Map(Object.entries(result.gradients)) };
 }

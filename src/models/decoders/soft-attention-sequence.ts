@@ -14,9 +14,9 @@
  *   dh_ = [dgates | dq | db] J'
  * and over all words:  dJ = h_' [dgates | dq | db],  dWx = x' dgates,  dWz = z' dgates,  dx = dgates Wx'.
  */
-import { tf } from '../../backend/index.js';
+import { matrixProducts, tf, type MatrixProducts } from '../../backend/index.js';
 import { attentionScores, GrowingSum, maskedScores } from './additive-attention.js';
-import { dropoutMask, linear } from './cells.js';
+import { dropoutMask } from './cells.js';
 import { cellBackward, cellForward, sigmoidGradient, type CellTrace } from './lstm-cell.js';
 import { pack, type PackedBatch } from './packed.js';
 import { firstRows, padRows, rowsBetween } from './rows.js';
@@ -80,26 +80,27 @@ export function softAttentionSequence(
   request: SequenceRequest,
 ): LossAndGradients {
   const packed = pack(batch);
+  const products = matrixProducts();
   const result = tf.tidy(() => {
     const [size, places, channels] = features.shape;
     const { hidden, attention, dropout } = config;
     const weights = sequenceWeights(p, config.embedding);
+    const affine = (x: tf.Tensor2D, name: string): tf.Tensor2D =>
+      tf.add(products.matMul(x, p(`${name}.weight`)), p(`${name}.bias`));
     const flat: tf.Tensor2D = tf.reshape(features, [size * places, channels]);
-    const keys: tf.Tensor3D = tf.reshape(
-      linear(flat, p('attention.encoder_attn.weight'), p('attention.encoder_attn.bias')),
-      [size, places, attention],
-    );
+    const keys: tf.Tensor3D = tf.reshape(affine(flat, 'attention.encoder_attn'), [size, places, attention]);
     const mean: tf.Tensor2D = tf.mean(features, 1); // (B, C)
     const words = embed(p('embed.weight'), packed.inputs); // (N, E)
-    const wordGates: tf.Tensor2D = tf.matMul(words, weights.wordRows); // (N, 4H)
+    const wordGates: tf.Tensor2D = products.matMul(words, weights.wordRows); // (N, 4H)
 
-    let h = linear(mean, p('init_h.weight'), p('init_h.bias')); // (B, H)
-    let c = linear(mean, p('init_c.weight'), p('init_c.bias'));
+    let h = affine(mean, 'init_h'); // (B, H)
+    let c = affine(mean, 'init_c');
     const traces: StepTrace[] = [];
     const hiddens: tf.Tensor2D[] = [];
     packed.rows.forEach((n, t) => {
       const step = tf.tidy(() =>
         stepForward(
+          products,
           weights,
           [hidden, attention, channels],
           firstRows(keys, n),
@@ -119,6 +120,7 @@ export function softAttentionSequence(
         ? dropoutMask(all.shape, dropout, request.dropoutSeed, 'output')
         : null;
     const projection = projectionLoss(
+      products,
       all,
       mask,
       p('fc.weight'),
@@ -128,7 +130,7 @@ export function softAttentionSequence(
     );
     if (!request.gradients) return { loss: projection.loss, gradients: {} };
 
-    const back = stepsBackward(weights, packed, traces, keys, features, projection.dHidden!);
+    const back = stepsBackward(products, weights, packed, traces, keys, features, projection.dHidden!);
     const dGates = tf.concat(
       back.steps.map((step) => step.dGates),
       0,
@@ -157,7 +159,7 @@ export function softAttentionSequence(
     const score = tf.reshape(weights.score, [attention]);
     const dQuery = tf.mul(R, score) as tf.Tensor2D; // (N, A)
     const S = back.maskedSum; // (B, P, A)
-    const XS = tf.matMul(flat, tf.reshape(S, [size * places, attention]), true); // X'S, (C, A)
+    const XS = products.matMul(flat, tf.reshape(S, [size * places, attention]), true); // X'S, (C, A)
     const keyWeight = p('attention.encoder_attn.weight'); // (C, A)
     const sumS = tf.sum(R, 0); // (A): S and R add up the same numbers
     const dKeyBias = tf.mul(sumS, score);
@@ -169,35 +171,38 @@ export function softAttentionSequence(
     const { dh, dc } = back;
     const gradients: Record<string, tf.Tensor> = {
       'embed.weight': embedGradient(
-        tf.matMul(dGates, weights.wordRows, false, true),
+        products.matMul(dGates, weights.wordRows, false, true),
         packed.inputs,
         p('embed.weight').shape[0],
       ),
-      'lstm_cell.weight_ih': tf.concat([tf.matMul(words, dGates, true), tf.matMul(z, dGates, true)], 0),
-      'lstm_cell.weight_hh': tf.matMul(before, dGates, true),
+      'lstm_cell.weight_ih': tf.concat(
+        [products.matMul(words, dGates, true), products.matMul(z, dGates, true)],
+        0,
+      ),
+      'lstm_cell.weight_hh': products.matMul(before, dGates, true),
       'lstm_cell.bias_ih': dGateBias,
       'lstm_cell.bias_hh': tf.clone(dGateBias),
       'fc.weight': projection.weight!,
       'fc.bias': projection.bias!,
       'attention.encoder_attn.weight': tf.mul(XS, score),
       'attention.encoder_attn.bias': dKeyBias,
-      'attention.decoder_attn.weight': tf.matMul(before, dQuery, true),
+      'attention.decoder_attn.weight': products.matMul(before, dQuery, true),
       'attention.decoder_attn.bias': tf.clone(dKeyBias), // both biases are added to every key and query pair
       'attention.full_attn.weight': tf.reshape(dScore, [attention, 1]),
       'attention.full_attn.bias': tf.zeros([1]), // a softmax does not see what all its inputs share
-      'init_h.weight': tf.matMul(mean, dh, true),
+      'init_h.weight': products.matMul(mean, dh, true),
       'init_h.bias': tf.sum(dh, 0),
-      'init_c.weight': tf.matMul(mean, dc, true),
+      'init_c.weight': products.matMul(mean, dc, true),
       'init_c.bias': tf.sum(dc, 0),
-      'f_beta.weight': tf.matMul(before, db, true),
+      'f_beta.weight': products.matMul(before, db, true),
       'f_beta.bias': tf.sum(db, 0),
     };
     if (!request.featureGradient) return { loss: projection.loss, gradients };
     const dMean = tf.add(
-      tf.matMul(dh, p('init_h.weight'), false, true),
-      tf.matMul(dc, p('init_c.weight'), false, true),
+      products.matMul(dh, p('init_h.weight'), false, true),
+      products.matMul(dc, p('init_c.weight'), false, true),
     ); // (B, C)
-    const viaKeys = tf.matMul(
+    const viaKeys = products.matMul(
       tf.reshape(S, [size * places, attention]),
       tf.mul(keyWeight, score) as tf.Tensor2D,
       false,
@@ -219,10 +224,12 @@ export function softAttentionSequence(
       features: tf.add(tf.add(viaContext, tf.reshape(viaKeys, features.shape)), viaMean),
     };
   }) as { loss: tf.Scalar; gradients: Record<string, tf.Tensor>; features?: tf.Tensor };
+  products.dispose();
   return { ...result, gradients: new Map(Object.entries(result.gradients)) };
 }
 
 function stepForward(
+  products: MatrixProducts,
   { joint, jointBias, contextRows, score }: SequenceWeights,
   [hidden, attention, channels]: number[],
   keys: tf.Tensor3D,
@@ -232,23 +239,28 @@ function stepForward(
   cellBefore: tf.Tensor2D,
 ): { h: tf.Tensor2D; c: tf.Tensor2D; trace: StepTrace } {
   const [n, places] = features.shape;
-  const products = tf.split(linear(before, joint, jointBias), [4 * hidden, attention, channels], 1);
-  const [r, q, b] = products as tf.Tensor2D[];
+  const parts = tf.split(
+    tf.add(products.matMul(before, joint), jointBias),
+    [4 * hidden, attention, channels],
+    1,
+  );
+  const [r, q, b] = parts as tf.Tensor2D[];
   const negativeQuery = tf.neg(q);
   const alpha = tf.softmax(attentionScores(keys, negativeQuery, score)); // (n, P)
-  const context: tf.Tensor2D = tf.reshape(tf.matMul(tf.reshape(alpha, [n, 1, places]), features), [
-    n,
-    channels,
-  ]);
+  const context: tf.Tensor2D = tf.reshape(
+    tf.matMul(tf.reshape<tf.Rank.R3>(alpha, [n, 1, places]), features),
+    [n, channels],
+  );
   const beta = tf.sigmoid(b);
   const z: tf.Tensor2D = tf.mul(beta, context);
-  const gates = tf.addN<tf.Tensor2D>([wordGates, r, tf.matMul<tf.Tensor2D>(z, contextRows)]); // (n, 4H)
+  const gates = tf.addN<tf.Tensor2D>([wordGates, r, products.matMul(z, contextRows)]); // (n, 4H)
   const { h, c, trace: cell } = cellForward(gates, cellBefore);
   return { h, c, trace: { before, negativeQuery, alpha, context, beta, z, cell } };
 }
 
 /** All steps from the last to the first. @param dHidden from the projection, (N, H) */
 function stepsBackward(
+  products: MatrixProducts,
   { joint, contextRows, score }: SequenceWeights,
   { rows, offsets }: PackedBatch,
   traces: StepTrace[],
@@ -272,7 +284,7 @@ function stepsBackward(
         dh ? tf.add(own, padRows(dh, n)) : own,
         dc && padRows(dc, n),
       );
-      const dz = tf.matMul(dGates, contextRows, false, true); // (n, C)
+      const dz = products.matMul(dGates, contextRows, false, true); // (n, C)
       const db = sigmoidGradient(beta, tf.mul(dz, context) as tf.Tensor2D);
       const dContext = tf.mul(dz, beta) as tf.Tensor2D;
       const places = alpha.shape[1];
@@ -285,7 +297,7 @@ function stepsBackward(
       const masked = maskedScores(stepKeys, negativeQuery, dScores); // (n, P, A)
       const R: tf.Tensor2D = tf.sum(masked, 1); // (n, A)
       const dJoint = tf.concat([dGates, tf.mul(R, units) as tf.Tensor2D, db], 1); // (n, 4H + A + C)
-      const dhBefore: tf.Tensor2D = tf.matMul(dJoint, joint, false, true); // (n, H)
+      const dhBefore: tf.Tensor2D = products.matMul(dJoint, joint, false, true); // (n, H)
       return { gradient: { dGates, R, db, dContext }, masked, dh: dhBefore, dc: dBefore };
     });
     maskedSum.add(step.masked);

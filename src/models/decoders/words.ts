@@ -1,5 +1,5 @@
 /** The two ends of a sequence, all words of a batch at once: word vectors going in, the loss coming out. */
-import { isNative, nativeOp, tf } from '../../backend/index.js';
+import { isNative, nativeOp, tf, type MatrixProducts } from '../../backend/index.js';
 
 /** Rows `ids` of the table, (V, E) -> (N, E). */
 export function embed(table: tf.Tensor, ids: Int32Array): tf.Tensor2D {
@@ -61,6 +61,7 @@ export type ProjectionResult = {
  * @param mask dropout, (N, H)
  */
 export function projectionLoss(
+  products: MatrixProducts,
   hidden: tf.Tensor2D,
   mask: tf.Tensor2D | null,
   weight: tf.Tensor2D,
@@ -70,15 +71,15 @@ export function projectionLoss(
 ): ProjectionResult {
   return tf.tidy((): ProjectionResult => {
     const dropped: tf.Tensor2D = mask ? tf.mul(hidden, mask) : hidden;
-    const logits: tf.Tensor2D = tf.add(tf.matMul(dropped, weight), bias); // (N, V)
+    const logits: tf.Tensor2D = tf.add(products.matMul(dropped, weight), bias); // (N, V)
     const { losses, dLogits } = crossEntropy(logits, targets);
     const loss = tf.mean(losses) as tf.Scalar;
     if (!gradients) return { loss };
     const share = 1 / targets.length;
-    const dDropped = tf.matMul(dLogits, weight, false, true); // (N, H)
+    const dDropped = products.matMul(dLogits, weight, false, true); // (N, H)
     return {
       loss,
-      weight: tf.matMul(tf.mul<tf.Tensor2D>(dropped, share), dLogits, true) as tf.Tensor2D, // (H, V)
+      weight: products.matMul(tf.mul(dropped, share), dLogits, true), // (H, V)
       bias: tf.mul(tf.sum(dLogits, 0), share), // (V)
       dHidden: tf.mul(dDropped, mask ? tf.mul(mask, share) : share) as tf.Tensor2D,
     };

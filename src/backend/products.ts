@@ -1,0 +1,98 @@
+/**
+ * Matrix products in the precision that the backend was prepared for. With `bfloat16` and a processor that multiplies
+ * it, both factors are rounded to bfloat16 (8 bits of precision), multiplied with float32 sums, and the product is
+ * rounded once more, as PyTorch's autocast does; everything else stays float32. oneDNN's own switch for this
+ * (ONEDNN_DEFAULT_FPMATH_MODE) has an effect only where the CPU has AMX.
+ */
+import { currentBackend, isNative } from './backend.js';
+import { tf } from './tf.js';
+
+export interface MatrixProducts {
+  /** x y, either factor transposed first if so wanted: (a, b) (b, c) -> (a, c), float32 */
+  matMul(x: tf.Tensor2D, y: tf.Tensor2D, transposeX?: boolean, transposeY?: boolean): tf.Tensor2D;
+  /** Frees the rounded factors. */
+  dispose(): void;
+}
+
+/**
+ * Products that round each factor once, however often it is used: keep one object for computations that use the same
+ * matrices again and again, and dispose of it before a matrix changes.
+ */
+export function matrixProducts(): MatrixProducts {
+  return hasBfloat16Units() ? new Bfloat16Products() : float32Products;
+}
+
+function hasBfloat16Units(): boolean {
+  if (!isNative()) return false;
+  const { precision, device, cpuFeatures } = currentBackend();
+  if (precision !== 'bfloat16') return false;
+  return device === 'GPU' || cpuFeatures.includes('avx512_bf16') || cpuFeatures.includes('amx_bf16');
+}
+
+const float32Products: MatrixProducts = {
+  matMul: (x, y, tx, ty) => tf.matMul(x, y, tx, ty),
+  dispose: () => undefined,
+};
+
+/** `DataType` of TensorFlow's types.proto. */
+const FLOAT = 1;
+const BFLOAT16 = 14;
+
+interface Metadata {
+  id: number;
+  shape: number[];
+  dtype: number;
+}
+
+/** The parts of the native backend that know tensors by their number; its own tensors cannot be bfloat16. */
+interface NativeBackend {
+  readonly binding: {
+    readonly TF_ATTR_TYPE: number;
+    readonly TF_ATTR_BOOL: number;
+    executeOp(name: string, attributes: object[], inputs: number[], outputs: number): Metadata[];
+    deleteTensor(id: number): void;
+  };
+  getInputTensorIds(tensors: tf.Tensor[]): number[];
+  createOutputTensor(metadata: Metadata): tf.Tensor;
+}
+
+class Bfloat16Products implements MatrixProducts {
+  private readonly backend = tf.backend() as unknown as NativeBackend;
+  private readonly rounded = new Map<object, number>();
+
+  matMul(x: tf.Tensor2D, y: tf.Tensor2D, transposeX = false, transposeY = false): tf.Tensor2D {
+    const { binding } = this.backend;
+    const attributes = [
+      { name: 'T', type: binding.TF_ATTR_TYPE, value: BFLOAT16 },
+      { name: 'transpose_a', type: binding.TF_ATTR_BOOL, value: transposeX },
+      { name: 'transpose_b', type: binding.TF_ATTR_BOOL, value: transposeY },
+    ];
+    const [product] = binding.executeOp('MatMul', attributes, [this.round(x), this.round(y)], 1);
+    const result = this.backend.createOutputTensor(this.cast(product.id, BFLOAT16, FLOAT));
+    binding.deleteTensor(product.id);
+    return result as tf.Tensor2D;
+  }
+
+  private round(x: tf.Tensor2D): number {
+    const known = this.rounded.get(x.dataId);
+    if (known !== undefined) return known;
+    const { id } = this.cast(this.backend.getInputTensorIds([x])[0], FLOAT, BFLOAT16);
+    this.rounded.set(x.dataId, id);
+    return id;
+  }
+
+  private cast(id: number, from: number, to: number): Metadata {
+    const { binding } = this.backend;
+    const attributes = [
+      { name: 'SrcT', type: binding.TF_ATTR_TYPE, value: from },
+      { name: 'DstT', type: binding.TF_ATTR_TYPE, value: to },
+      { name: 'Truncate', type: binding.TF_ATTR_BOOL, value: false },
+    ];
+    return binding.executeOp('Cast', attributes, [id], 1)[0];
+  }
+
+  dispose(): void {
+    for (const id of this.rounded.values()) this.backend.binding.deleteTensor(id);
+    this.rounded.clear();
+  }
+}
