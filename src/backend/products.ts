@@ -19,18 +19,24 @@ export interface MatrixProducts {
  * matrices again and again, and dispose of it before a matrix changes.
  */
 export function matrixProducts(): MatrixProducts {
-  return hasBfloat16Units() ? new Bfloat16Products() : float32Products;
+  if (!isNative()) return webAssemblyProducts;
+  return hasBfloat16Units() ? new Bfloat16Products() : nativeProducts;
 }
 
 function hasBfloat16Units(): boolean {
-  if (!isNative()) return false;
   const { precision, device, cpuFeatures } = currentBackend();
   if (precision !== 'bfloat16') return false;
   return device === 'GPU' || cpuFeatures.includes('avx512_bf16') || cpuFeatures.includes('amx_bf16');
 }
 
-const float32Products: MatrixProducts = {
+const nativeProducts: MatrixProducts = {
   matMul: (x, y, tx, ty) => tf.matMul(x, y, tx, ty),
+  dispose: () => undefined,
+};
+
+/** Its fast kernel knows no transposed factors; the other one is some twenty times slower. */
+const webAssemblyProducts: MatrixProducts = {
+  matMul: (x, y, tx, ty) => tf.tidy(() => tf.matMul(tx ? tf.transpose(x) : x, ty ? tf.transpose(y) : y)),
   dispose: () => undefined,
 };
 

@@ -26,7 +26,9 @@ export function attentionScores(
 ): tf.Tensor2D {
   return tf.tidy(() => {
     const [n, places, units] = keys.shape;
-    const larger = tf.maximum(keys, tf.reshape(negativeQuery, [n, 1, units])); // (n, P, A)
+    const threshold = tf.reshape(negativeQuery, [n, 1, units]);
+    // WebAssembly broadcasts sums by vector instructions, but comparisons element by element.
+    const larger = isNative() ? tf.maximum(keys, threshold) : tf.relu(tf.sub(keys, threshold)); // (n, P, A)
     return tf.reshape(tf.matMul(tf.reshape(larger, [n * places, units]), weight), [n, places]);
   });
 }
@@ -39,9 +41,10 @@ export function maskedScores(
 ): tf.Tensor3D {
   return tf.tidy(() => {
     const [n, places, units] = keys.shape;
-    const mask = tf.greater(keys, tf.reshape(negativeQuery, [n, 1, units])); // (n, P, A)
+    const threshold = tf.reshape(negativeQuery, [n, 1, units]);
     const scores = tf.reshape(dScores, [n, places, 1]);
-    if (!isNative()) return tf.mul(tf.cast(mask, 'float32'), scores);
+    if (!isNative()) return tf.mul(tf.step(tf.sub(keys, threshold)), scores);
+    const mask = tf.greater(keys, threshold); // (n, P, A)
     return nativeOp('SelectV2', { T: { type: 'float32' } }, [mask, scores, tf.scalar(0)])[0] as tf.Tensor3D;
   });
 }

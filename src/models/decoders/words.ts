@@ -21,7 +21,8 @@ export function embedGradient(gradient: tf.Tensor2D, ids: Int32Array, words: num
       tf.scalar(words, 'int32'),
     ])[0] as tf.Tensor2D;
   }
-  return tf.matMul(tf.cast(tf.oneHot(index, words), 'float32') as tf.Tensor2D, gradient, true);
+  const hot = tf.cast(tf.oneHot(index, words), 'float32'); // (N, V)
+  return tf.matMul(tf.transpose(hot) as tf.Tensor2D, gradient);
 }
 
 /**
