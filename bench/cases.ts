@@ -1,0 +1,170 @@
+/** What is measured: each case runs in a process of its own, next to its peers where PyTorch was asked for. */
+import { join } from 'node:path';
+import type { CaptionsOptions } from './captions.js';
+import type { EncodingOptions } from './encoding.js';
+import type { Options } from './measure.js';
+import type { MemoryOptions } from './memory.js';
+import type { StartupOptions } from './startup.js';
+import { targetLengths } from './synthetic.js';
+import type { DecoderSizes, TrainingOptions } from './training.js';
+
+export interface Peer {
+  label: string;
+  /** Script in bench/peer. */
+  script: string;
+  options: Options;
+}
+
+export interface Case {
+  /** What the command line selects it by, and the name of its measure in worker.ts. */
+  bench: 'training' | 'encoding' | 'captions' | 'startup' | 'memory';
+  label: string;
+  unit: string;
+  /** Whether a larger number is better. */
+  larger: boolean;
+  options: Options;
+  peers: Peer[];
+}
+
+export interface CaseInputs {
+  /** Folder of the package. */
+  root: string;
+  /** Folder of JPEG files, and whether they were drawn for the bench. */
+  images: string;
+  drawn: boolean;
+  checkpoint: string;
+}
+
+/** Soft attention at the original's sizes; 5,910 is the size of its vocabulary. */
+const originalSizes: DecoderSizes = {
+  vocabulary: 5910,
+  embedding: 1024,
+  hidden: 1024,
+  attention: 2048,
+  positions: 49,
+  channels: 576,
+  dropout: 0.5,
+};
+
+/** As configs/flickr8k-mobilenetv3-attention.yaml; 2,541 words occur 5 times or more in Flickr8k's training split. */
+const shippedSizes: DecoderSizes = {
+  vocabulary: 2541,
+  embedding: 512,
+  hidden: 512,
+  attention: 512,
+  positions: 49,
+  channels: 576,
+  dropout: 0.5,
+};
+
+export const benches = ['training', 'encoding', 'captions', 'startup', 'memory'] as const;
+
+export function allCases(inputs: CaseInputs): Case[] {
+  return [
+    ...trainingCases(),
+    encodingCase(inputs),
+    ...captionCases(),
+    {
+      bench: 'startup',
+      label: 'caption one photo, process start to end',
+      unit: 's',
+      larger: false,
+      options: {
+        root: inputs.root,
+        checkpoint: inputs.checkpoint,
+        sizes: shippedSizes,
+        warmup: 1,
+        repeats: 7,
+      } satisfies StartupOptions,
+      peers: [],
+    },
+    {
+      bench: 'memory',
+      label: 'growth over 500 training steps, after step 50',
+      unit: 'MiB per 100 steps',
+      larger: false,
+      options: {
+        sizes: { ...shippedSizes, embedding: 256, hidden: 256, attention: 256 },
+        lengths: targetLengths(),
+        batchSize: 32,
+        steps: 500,
+        settled: 50,
+        every: 10,
+      } satisfies MemoryOptions,
+      peers: [],
+    },
+  ];
+}
+
+function trainingCases(): Case[] {
+  return (['float32', 'bfloat16'] as const).map((precision) => {
+    const options = {
+      sizes: originalSizes,
+      lengths: targetLengths(),
+      precision,
+      warmup: 2,
+      repeats: 7,
+    } satisfies TrainingOptions;
+    return {
+      bench: 'training',
+      label: `original's sizes, 100 captions a step, ${precision}`,
+      unit: 'words/s',
+      larger: true,
+      options,
+      peers: [
+        { label: 'keys once, packed', script: 'training.py', options: { ...options, keys: 'once' } },
+        {
+          label: "the original's way",
+          script: 'training.py',
+          options: { ...options, keys: 'every-step', warmup: 1, repeats: 4 },
+        },
+      ],
+    };
+  });
+}
+
+function encodingCase({ images, drawn }: CaseInputs): Case {
+  const options = {
+    images,
+    count: 512,
+    ...(drawn ? { resize: 256, crop: 224 } : { resize: [224, 224] as [number, number], crop: null }),
+    warmup: 1,
+    repeats: 5,
+  } satisfies EncodingOptions;
+  return {
+    bench: 'encoding',
+    label: `JPEG files to feature store, MobileNetV3-small, ${drawn ? 'drawn photos of 500x375' : 'given folder'}`,
+    unit: 'images/s',
+    larger: true,
+    options,
+    peers: [{ label: 'Pillow and PyTorch', script: 'encoding.py', options }],
+  };
+}
+
+function captionCases(): Case[] {
+  return [1, 64].flatMap((batch) =>
+    [1, 3].map((beam): Case => {
+      const options = {
+        sizes: shippedSizes,
+        batch,
+        beam,
+        words: 11,
+        batches: batch === 1 ? 20 : 2,
+        warmup: 1,
+        repeats: 7,
+      } satisfies CaptionsOptions;
+      return {
+        bench: 'captions',
+        label: `${beam === 1 ? 'greedy' : `beam ${beam}`}, ${batch === 1 ? 'one image at a time' : `${batch} images at a time`}`,
+        unit: 'captions/s',
+        larger: true,
+        options,
+        peers: [{ label: 'PyTorch', script: 'captions.py', options }],
+      };
+    }),
+  );
+}
+
+export function defaultCheckpoint(root: string): string {
+  return join(root, 'checkpoints', 'flickr8k-mobilenetv3-attention');
+}

@@ -1,0 +1,120 @@
+/**
+ * Measures showtell, on request side by side with PyTorch:
+ *
+ *   npm run bench -- [training|encoding|captions|startup|memory ..] [--json FILE] [--peer PYTHON] [--rounds N]
+ *                    [--images DIR] [--checkpoint DIR]
+ *
+ * Every case runs in a process of its own, after a warm-up; the table shows medians and quartiles over all repeats.
+ * With --peer, an interpreter that has PyTorch, both sides take turns for N rounds.
+ */
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { messageOf } from '../src/core/index.js';
+import { allCases, benches, defaultCheckpoint, type Case } from './cases.js';
+import type { Measurement } from './measure.js';
+import { runCase, runPeer } from './processes.js';
+import { describeMachine, formatMachine, formatResult, ratio, type Result, type Side } from './report.js';
+import { drawPhotos } from './synthetic.js';
+
+/** Photos drawn where no folder is given. */
+const DRAWN = 256;
+
+function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
+  return folder;
+}
+
+function readArguments(root: string) {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      json: { type: 'string' },
+      peer: { type: 'string' },
+      rounds: { type: 'string' },
+      images: { type: 'string' },
+      checkpoint: { type: 'string' },
+    },
+  });
+  const unknown = positionals.filter((name) => !(benches as readonly string[]).includes(name));
+  if (unknown.length > 0)
+    throw new Error(`no bench is called ${unknown.join(', ')}; there are: ${benches.join(', ')}`);
+  const rounds = Number(values.rounds ?? (values.peer ? 3 : 1));
+  if (!Number.isInteger(rounds) || rounds < 1)
+    throw new Error(`--rounds ${values.rounds}: expected 1 or more`);
+  if (values.images && !existsSync(values.images)) throw new Error(`there is no folder ${values.images}`);
+  return {
+    names: positionals.length > 0 ? positionals : [...benches],
+    json: values.json,
+    peer: values.peer,
+    rounds,
+    images: values.images && resolve(values.images),
+    checkpoint: values.checkpoint ? resolve(values.checkpoint) : defaultCheckpoint(root),
+  };
+}
+
+function collect(side: Side, { values, facts }: Measurement): void {
+  side.values.push(...values);
+  side.facts = facts ?? {};
+}
+
+/** All rounds of a case, showtell and its peers in turn. */
+async function measure(one: Case, root: string, rounds: number, python: string | undefined): Promise<Result> {
+  const peers = python ? one.peers : [];
+  const result: Result = {
+    case: one,
+    showtell: { label: 'showtell', values: [], facts: {} },
+    peers: peers.map(({ label }) => ({ label, values: [], facts: {} })),
+  };
+  for (let round = 0; round < (peers.length > 0 ? rounds : 1); round++) {
+    collect(result.showtell, await runCase(one));
+    for (const [i, peer] of peers.entries()) collect(result.peers[i], await runPeer(python!, root, peer));
+  }
+  return result;
+}
+
+async function main(): Promise<void> {
+  const root = packageRoot();
+  const settings = readArguments(root);
+  const machine = describeMachine();
+  console.log(`${formatMachine(machine)}\n`);
+
+  const drawn = settings.images === undefined;
+  const images = settings.images ?? mkdtempSync(join(tmpdir(), 'showtell-bench-photos-'));
+  try {
+    if (drawn && settings.names.includes('encoding')) await drawPhotos(images, DRAWN);
+    const cases = allCases({ root, images, drawn, checkpoint: settings.checkpoint });
+    const results: Result[] = [];
+    for (const one of cases.filter(({ bench }) => settings.names.includes(bench))) {
+      const result = await measure(one, root, settings.rounds, settings.peer);
+      results.push(result);
+      console.log(`${formatResult(result)}\n`);
+    }
+    if (settings.json) {
+      const report = {
+        date: new Date().toISOString(),
+        machine,
+        results: results.map((result) => ({
+          bench: result.case.bench,
+          label: result.case.label,
+          unit: result.case.unit,
+          showtell: result.showtell,
+          peers: result.peers.map((peer) => ({ ...peer, ratio: ratio(result, peer) })),
+        })),
+      };
+      writeFileSync(settings.json, `${JSON.stringify(report, null, 2)}\n`);
+    }
+  } finally {
+    if (drawn) rmSync(images, { recursive: true, force: true });
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(`bench: ${messageOf(error)}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,16 @@
+/** The child process of one case: `worker.js MEASURE OPTIONS-AS-JSON`; its measurement goes to the parent by IPC. */
+import type { Measurement } from './measure.js';
+
+/** Loaded one at a time: a process holds only what it measures. */
+const measures: Record<string, () => Promise<(options: never) => Promise<Measurement>>> = {
+  training: async () => (await import('./training.js')).measureTraining,
+  encoding: async () => (await import('./encoding.js')).measureEncoding,
+  captions: async () => (await import('./captions.js')).measureCaptions,
+  startup: async () => (await import('./startup.js')).measureStartup,
+  memory: async () => (await import('./memory.js')).measureMemory,
+};
+
+const [name, options] = process.argv.slice(2);
+const measure = await measures[name]();
+const measurement = await measure(JSON.parse(options) as never);
+process.send!(measurement, () => process.exit(0));
