@@ -1,0 +1,3 @@
+import { encoderCases } from './encoders.cases.js';
+
+encoderCases('wasm');

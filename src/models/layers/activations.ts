@@ -1,0 +1,12 @@
+/** The piecewise linear activations of MobileNetV3 (Howard et al. 2019, section 5.2). */
+import { tf } from '../../backend/index.js';
+
+/** relu6(x + 3) / 6 */
+export function hardSigmoid<T extends tf.Tensor>(x: T): T {
+  return tf.mul(tf.relu6(tf.add(x, 3)), 1 / 6);
+}
+
+/** x relu6(x + 3) / 6 */
+export function hardSwish<T extends tf.Tensor>(x: T): T {
+  return tf.mul(x, hardSigmoid(x));
+}

@@ -1,0 +1,93 @@
+/** Convolutions with PyTorch's padding, each with its BatchNorm folded in. */
+import { tf } from '../../backend/index.js';
+import type { EncoderParameters, Initial } from './parameters.js';
+
+/** (B, H, W, C) -> (B, H', W', C') */
+export type Layer = (x: tf.Tensor4D) => tf.Tensor4D;
+
+export interface ConvolutionSpec {
+  /** Name of the convolution; `.weight` and `.bias` follow it. */
+  name: string;
+  /** Name of the BatchNorm behind it; without one the convolution has a bias. */
+  norm?: string;
+  /** Added to the variance. */
+  epsilon?: number;
+  inputs: number;
+  outputs: number;
+  /** Side of the kernel, odd; the input is padded by (kernel - 1) / 2 on every side. */
+  kernel: number;
+  stride?: number;
+  /** One filter a channel. */
+  depthwise?: boolean;
+  initial: Initial;
+}
+
+interface Folded {
+  kernel: tf.Tensor4D;
+  bias: tf.Tensor1D;
+}
+
+/** Standard deviation of He et al. 2015 over the outputs, as torchvision draws its convolutions. */
+export function heFanOut(outputs: number, kernel: number): Initial {
+  return { std: Math.sqrt(2 / (outputs * kernel * kernel)) };
+}
+
+/** Standard deviation of He et al. 2015 over the inputs. */
+export function heFanIn(inputs: number, kernel: number): Initial {
+  return { std: Math.sqrt(2 / (inputs * kernel * kernel)) };
+}
+
+/**
+ * w x, then gamma (y - mean) / sqrt(var + eps) + beta, as one convolution with kernel w gamma / sqrt(var + eps) and
+ * bias beta - mean gamma / sqrt(var + eps). Frozen weights are folded once, trained ones at every call.
+ */
+export function convolution(parameters: EncoderParameters, spec: ConvolutionSpec): Layer {
+  const { name, norm, inputs, outputs, kernel, stride = 1, depthwise = false } = spec;
+  const shape = [outputs, depthwise ? 1 : inputs, kernel, kernel];
+  const weight = parameters.parameter(
+    `${name}.weight`,
+    shape,
+    depthwise ? 'depthwise' : 'conv',
+    spec.initial,
+  );
+  let fold: () => Folded;
+  if (norm === undefined) {
+    const bias = parameters.parameter(`${name}.bias`, [outputs], 'vector', { constant: 0 });
+    fold = () => ({ kernel: weight() as tf.Tensor4D, bias: bias() as tf.Tensor1D });
+  } else {
+    const gamma = parameters.parameter(`${norm}.weight`, [outputs], 'vector', { constant: 1 });
+    const beta = parameters.parameter(`${norm}.bias`, [outputs], 'vector', { constant: 0 });
+    const mean = parameters.buffer(`${norm}.running_mean`, [outputs], 0);
+    const variance = parameters.buffer(`${norm}.running_var`, [outputs], 1);
+    parameters.buffer(`${norm}.num_batches_tracked`, [], 0);
+    fold = () => {
+      const scale = tf.div(gamma(), tf.sqrt(tf.add(variance(), spec.epsilon!))) as tf.Tensor1D; // (O)
+      const channel = depthwise ? tf.reshape(scale, [outputs, 1]) : scale;
+      return {
+        kernel: tf.mul(weight(), channel) as tf.Tensor4D,
+        bias: tf.sub(beta(), tf.mul(mean(), scale)) as tf.Tensor1D,
+      };
+    };
+  }
+  const apply = (x: tf.Tensor4D, { kernel: k, bias }: Folded): tf.Tensor4D => {
+    // 'same' pads as PyTorch only where the stride is 1.
+    const pad = (kernel - 1) / 2;
+    const explicit = stride > 1 && pad > 0;
+    const padded = explicit
+      ? (tf.pad(x, [
+          [0, 0],
+          [pad, pad],
+          [pad, pad],
+          [0, 0],
+        ]) as tf.Tensor4D)
+      : x;
+    const mode = explicit ? 'valid' : 'same';
+    const y = depthwise ? tf.depthwiseConv2d(padded, k, stride, mode) : tf.conv2d(padded, k, stride, mode);
+    return tf.add(y, bias);
+  };
+  if (parameters.trainable) return (x) => tf.tidy(() => apply(x, fold()));
+  const folded = tf.tidy(() => fold() as unknown as tf.TensorContainerObject) as unknown as Folded;
+  parameters.keep(folded.kernel);
+  parameters.keep(folded.bias);
+  return (x) => tf.tidy(() => apply(x, folded));
+}
