@@ -1,45 +1,174 @@
-import { createRequire } from 'node:module';
+/** Picks and prepares what computes: native TensorFlow, or WebAssembly. */
+import { availableParallelism } from 'node:os';
+import { UserError } from '../core/index.js';
+import { cpuFeatures, cpuName, gpuName, hasNvidiaDriver } from './hardware.js';
+import { loadNative } from './native.js';
+import { npmPackage, require } from './paths.js';
 import { tf } from './tf.js';
-export interface BackendInfo {
-  name: 'native' | 'wasm';
-  device: 'CPU' | 'GPU';
-  version: string;
-  rejected: { name: string; why: string }[];
+import { loadWasm } from './wasm/load.js';
+
+export type BackendName = 'native' | 'wasm';
+export type Precision = 'float32' | 'bfloat16';
+
+/** Something better that was not taken. */
+export interface Rejection {
+  name: string;
+  why: string;
 }
-const require = createRequire(import.meta.url);
-let info: BackendInfo | undefined;
-export async function prepareBackend(
-  _options: {
-    backend?: 'auto' | 'native' | 'wasm';
-    precision?: 'float32' | 'bfloat16';
-    threads?: number | null;
-  } = {},
-): Promise<BackendInfo> {
-  if (info) return info;
-  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
-  if (_options.precision === 'bfloat16') process.env.ONEDNN_DEFAULT_FPMATH_MODE = 'BF16';
-  if (_options.backend === 'wasm') {
-    require('@tensorflow/tfjs');
-    require('@tensorflow/tfjs-backend-wasm');
-    await tf.setBackend('wasm');
-    await tf.ready();
-    return (info = { name: 'wasm', device: 'CPU', version: '4.22.0', rejected: [] });
+
+export interface BackendInfo {
+  name: BackendName;
+  device: 'CPU' | 'GPU';
+  /** The model of the CPU or GPU. */
+  deviceName: string;
+  /** Of TensorFlow, or of TensorFlow.js' WebAssembly backend. */
+  version: string;
+  precision: Precision;
+  /** CPU threads of one operation. */
+  threads: number;
+  cpuFeatures: string[];
+  /** The addon, or the WebAssembly package. */
+  loadedFrom: string;
+  /** Why each better choice was not taken, best first. */
+  rejected: Rejection[];
+}
+
+export interface BackendOptions {
+  /** `auto` (default) is SHOWTELL_BACKEND where that is set, else the best that loads. */
+  backend?: 'auto' | BackendName;
+  /** `bfloat16` lets the CPU's bfloat16 units do matrix products and convolutions; native only. */
+  precision?: Precision;
+  /** CPU threads; null or absent takes all cores. Native only: WebAssembly has one. */
+  threads?: number | null;
+  environment?: NodeJS.ProcessEnv;
+}
+
+const prepared = new Map<BackendName, BackendInfo>();
+let current: BackendInfo | undefined;
+
+/**
+ * Makes a backend the one that computes. Both may be prepared in one process, one after the other; `auto` keeps
+ * what already computes. Precision and threads are fixed when native TensorFlow loads.
+ */
+export async function prepareBackend(options: BackendOptions = {}): Promise<BackendInfo> {
+  const environment = options.environment ?? process.env;
+  const wanted =
+    options.backend && options.backend !== 'auto' ? options.backend : fromEnvironment(environment);
+  if (wanted === 'auto' && current) return checkFixed(current, options);
+  const known = wanted === 'auto' ? undefined : prepared.get(wanted);
+  if (known) {
+    checkFixed(known, options);
+    await activate(known);
+    return known;
   }
-  const bindings = require('/root/.cache/showtell-hand/tfjs_binding.node');
-  require('@tensorflow/tfjs-node-gpu/dist/register_all_kernels');
-  const { NodeJSKernelBackend } = require('@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend');
-  tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(bindings, 'showtell'), 3);
-  await tf.setBackend('tensorflow');
-  return (info = { name: 'native', device: 'CPU', version: bindings.TF_Version, rejected: [] });
+
+  const rejected: Rejection[] = [];
+  if (wanted === 'wasm') rejected.push({ name: 'native TensorFlow', why: 'WebAssembly was asked for' });
+  else {
+    const native = prepareNative(options, environment, rejected);
+    if (native) {
+      await activate(native);
+      return native;
+    }
+    if (wanted === 'native') throw noNative(rejected);
+  }
+  const wasm = await prepareWasm(rejected);
+  await activate(wasm);
+  return wasm;
 }
 
 /** What computes. Throws before `prepareBackend`. */
 export function currentBackend(): BackendInfo {
-  if (!info) throw new Error('prepareBackend() has not run');
-  return info;
+  if (!current) throw new Error('prepareBackend() has not run');
+  return current;
 }
 
 /** Whether TensorFlow's C library computes, so that `nativeOp` works. */
 export function isNative(): boolean {
   return currentBackend().name === 'native';
+}
+
+function fromEnvironment(environment: NodeJS.ProcessEnv): 'auto' | BackendName {
+  const value = environment.SHOWTELL_BACKEND || 'auto';
+  if (value === 'auto' || value === 'native' || value === 'wasm') return value;
+  throw new UserError(`SHOWTELL_BACKEND is "${value}"`, { hint: 'accepted: auto, native, wasm' });
+}
+
+async function activate(info: BackendInfo): Promise<void> {
+  const name = info.name === 'native' ? 'tensorflow' : 'wasm';
+  if (tf.getBackend() !== name && !(await tf.setBackend(name))) {
+    throw new Error(`TensorFlow.js could not initialise its backend "${name}"`);
+  }
+  prepared.set(info.name, info);
+  current = info;
+}
+
+function prepareNative(
+  options: BackendOptions,
+  environment: NodeJS.ProcessEnv,
+  rejected: Rejection[],
+): BackendInfo | undefined {
+  const { precision = 'float32', threads } = options;
+  // TensorFlow and oneDNN read these from the process when they load.
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+  if (precision === 'bfloat16') process.env.ONEDNN_DEFAULT_FPMATH_MODE = 'BF16';
+  if (threads) process.env.TF_NUM_INTRAOP_THREADS = process.env.OMP_NUM_THREADS = String(threads);
+  const runtime = loadNative(environment, rejected);
+  if (!runtime) return undefined;
+  return {
+    name: 'native',
+    device: runtime.usesGpu ? 'GPU' : 'CPU',
+    deviceName: runtime.usesGpu ? gpuName() : cpuName(),
+    version: runtime.version,
+    precision,
+    threads: Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism(),
+    cpuFeatures: cpuFeatures(),
+    loadedFrom: runtime.addon,
+    rejected: runtime.usesGpu ? rejected : [...rejected, { name: 'a GPU', why: whyNoGpu() }],
+  };
+}
+
+function whyNoGpu(): string {
+  return hasNvidiaDriver()
+    ? 'this runtime does not use the NVIDIA GPU here; `showtell setup --cuda` installs one that does'
+    : 'no NVIDIA driver is loaded';
+}
+
+async function prepareWasm(rejected: Rejection[]): Promise<BackendInfo> {
+  await loadWasm();
+  const name = '@tensorflow/tfjs-backend-wasm';
+  return {
+    name: 'wasm',
+    device: 'CPU',
+    deviceName: cpuName(),
+    version: (require(`${name}/package.json`) as { version: string }).version,
+    precision: 'float32',
+    threads: 1,
+    cpuFeatures: cpuFeatures(),
+    loadedFrom: npmPackage(name) ?? name,
+    rejected,
+  };
+}
+
+function checkFixed(info: BackendInfo, { precision, threads }: BackendOptions): BackendInfo {
+  if (info.name === 'wasm') return info;
+  const differs =
+    precision && precision !== info.precision
+      ? `precision ${info.precision}`
+      : threads && threads !== info.threads
+        ? `${info.threads} threads`
+        : undefined;
+  if (differs) {
+    throw new UserError(`native TensorFlow already runs in this process with ${differs}`, {
+      hint: 'start another process for other device settings',
+    });
+  }
+  return info;
+}
+
+function noNative(rejected: Rejection[]): UserError {
+  const reasons = rejected.map(({ name, why }) => `\n  ${name}: ${why}`).join('');
+  return new UserError(`native TensorFlow cannot be loaded:${reasons}`, {
+    hint: 'run `showtell setup`, or choose the backend auto or wasm',
+  });
 }
