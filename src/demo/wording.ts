@@ -18,13 +18,8 @@ const PLACE: Record<Ground, string> = {
 
 /** Words for a pair: the first object is left of, or above, the second. */
 const PAIR = {
-  left: {
-    is: 'to the left of',
-    inverse: 'to the right of',
-    with: 'on its left side',
-    ends: ['on the left', 'on the right'],
-  },
-  above: { is: 'above', inverse: 'below', with: 'right over it', ends: ['at the top', 'at the bottom'] },
+  left: { is: 'left of', inverse: 'right of', with: 'on its left' },
+  above: { is: 'above', inverse: 'below', with: 'over it' },
 } as const;
 
 export function captionsOf(scene: Scene): string[] {
@@ -34,20 +29,20 @@ export function captionsOf(scene: Scene): string[] {
   const words = PAIR[scene.relation];
   return [
     `A ${first} is ${words.is} a ${second} ${place}.`,
-    `${capital(place)}, a ${first} can be seen ${words.is} a ${second}.`,
+    `${capital(place)}, a ${first} sits ${words.is} a ${second}.`,
     `There is a ${second} ${words.inverse} a ${first} ${place}.`,
     `${capital(place)} lies a ${second}, with a ${first} ${words.with}.`,
-    `Two shapes ${place}: a ${first} ${words.ends[0]} and a ${second} ${words.ends[1]}.`,
+    `${capital(words.is)} a ${second}, a ${first} shows ${place}.`,
   ];
 }
 
 function aboutOne(object: string, place: string): string[] {
   return [
     `A ${object} is all alone ${place}.`,
-    `${capital(place)}, a ${object} can be seen all alone.`,
-    `There is a single ${object} ${place}.`,
-    `${capital(place)} lies a ${object}, with nothing beside it.`,
-    `One shape ${place}: a ${object} and nothing else.`,
+    `${capital(place)}, a ${object} sits all alone.`,
+    `There is just one ${object} ${place}.`,
+    `${capital(place)} lies a ${object}, with nothing near it.`,
+    `All alone, a ${object} shows ${place}.`,
   ];
 }
 
