@@ -192,11 +192,14 @@ export function loadCheckpoint(directory: string): Checkpoint {
   }
 }
 
-/** Only the configuration of a checkpoint: no weights are read and no backend is needed. */
-export function readCheckpointConfig(directory: string): Config {
+/**
+ * Only the configuration of a checkpoint: no weights are read and no backend is needed.
+ * @param overrides settings as `path.to.key=value`
+ */
+export function readCheckpointConfig(directory: string, overrides: readonly string[] = []): Config {
   readManifest(directory);
   const path = join(directory, 'config.yaml');
   if (!existsSync(path))
     throw new UserError(`the checkpoint ${directory} is incomplete: config.yaml is missing`);
-  return parseConfig(readFileSync(path, 'utf8'), path);
+  return parseConfig(readFileSync(path, 'utf8'), path, overrides);
 }

@@ -5,6 +5,7 @@ export * from './feature-store.js';
 export { decodeImage, type RgbImage } from './image.js';
 export * from './image-cache.js';
 export type { SkippedImage } from './image-loader.js';
+export * from './prefetch.js';
 export * from './preprocess.js';
 export type { FeatureKey } from './store-manifest.js';
 export * from './tokenize.js';

@@ -11,7 +11,7 @@ import {
   Vocabulary,
   type CaptionedImage,
 } from '../data/index.js';
-import { openFeatureStore } from '../infer/index.js';
+import { openFeatureStore, pixelSource, storeSource, type FeatureSource } from '../infer/index.js';
 import { createDecoder, createEncoder, readWeights, type Decoder, type Encoder } from '../models/index.js';
 import type { Source } from './step.js';
 
@@ -19,7 +19,10 @@ export interface TrainingData {
   vocabulary: Vocabulary;
   encoder: Encoder;
   decoder: Decoder;
+  /** What a training step reads: features, or pixels when the encoder is trained. */
   source: Source;
+  /** What validation decodes from. */
+  features: FeatureSource;
   batches: EpochBatches;
   train: CaptionedImage[];
   validation: CaptionedImage[];
@@ -80,7 +83,9 @@ export async function prepareTraining(
     captions: config.training.captions,
     seed: config.seed,
   });
-  return { vocabulary, encoder, decoder, source, batches, train, validation, close: () => source.close() };
+  const { features } = source;
+  const close = () => source.close();
+  return { vocabulary, encoder, decoder, source, features, batches, train, validation, close };
 }
 
 async function openSource(
@@ -89,12 +94,13 @@ async function openSource(
   decoder: Decoder,
   images: string[],
   options: { log: Log; signal?: AbortSignal; cacheDirectory: string },
-): Promise<Source & { has(image: string): boolean; close(): void }> {
+): Promise<Source & { features: FeatureSource; has(image: string): boolean; close(): void }> {
   if (!encoder.trainable) {
     const store = await openFeatureStore({ config, encoder, decoder, images, ...options });
     return {
       shape: store.featureShape,
       read: (names) => store.read(names),
+      features: storeSource(store),
       has: (name) => store.has(name),
       close: () => store.close(),
     };
@@ -105,10 +111,13 @@ async function openSource(
     imageConfig: config.image,
     onBadImage: config.data.onBadImage,
     log: options.log,
+    signal: options.signal,
   });
+  const read = (names: readonly string[]) => cache.read(names);
   return {
     shape: [...imageSize(config.image), 3],
-    read: (names) => cache.read(names),
+    read,
+    features: pixelSource(encoder, decoder, config, read),
     has: (name) => cache.has(name),
     close() {},
   };

@@ -2,7 +2,7 @@
 import type { Config } from '../config/index.js';
 import type { Log } from '../core/index.js';
 import { tokenize } from '../data/index.js';
-import { captionFeatures, featuresOfPixels } from '../infer/index.js';
+import { captionFeatures } from '../infer/index.js';
 import { bleu } from '../metrics/index.js';
 import type { TrainingData } from './data.js';
 
@@ -13,19 +13,14 @@ export async function validate(
 ): Promise<{ images: number; bleu: number[] }> {
   const { batchSize, maxWords, maxImages } = config.validation;
   const split = data.validation.slice(0, maxImages ?? undefined);
-  const { encoder, decoder, vocabulary, source } = data;
-  const captions = await captionFeatures({
+  const { decoder, vocabulary } = data;
+  const captions = await captionFeatures(
     decoder,
     vocabulary,
-    ...(encoder.trainable
-      ? featuresOfPixels(encoder, decoder, config, (names) => source.read(names))
-      : { read: (names: readonly string[]) => source.read(names), featureShape: source.shape }),
-    images: split.map(({ image }) => image),
-    batchSize,
-    beam: 1,
-    maxWords,
-    log,
-  });
+    data.features,
+    split.map(({ image }) => image),
+    { batchSize, maxWords, log },
+  );
   const result = bleu(
     captions.map(({ words }) => words),
     split.map((image) => image.captions.map((caption) => tokenize(caption, config.text.tokenizer))),

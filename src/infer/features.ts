@@ -1,0 +1,100 @@
+/** From images to what a decoder takes: through a feature store on disk, or by encoding pixels when asked. */
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { tf } from '../backend/index.js';
+import type { Config } from '../config/index.js';
+import type { Log } from '../core/index.js';
+import { FeatureStore, imageSize } from '../data/index.js';
+import type { Decoder, Encoder } from '../models/index.js';
+
+/** Gives the features of images by name. */
+export interface FeatureSource {
+  /** (B, P, C) or (B, C), in the order of `images`; the caller disposes of it. */
+  features(images: readonly string[]): tf.Tensor;
+}
+
+/** A feature map (B, H', W', C) as the decoder wants it: its places (B, P, C), or their mean (B, C). */
+export function poolForDecoder(encoder: Encoder, decoder: Decoder, map: tf.Tensor4D): tf.Tensor {
+  const [size, height, width, channels] = map.shape;
+  return decoder.features === 'pooled'
+    ? encoder.pooled(map)
+    : tf.reshape(map, [size, height * width, channels]);
+}
+
+/** Features of normalised images (B, H, W, 3): (B, P, C) or (B, C). */
+export function encodePixels(
+  encoder: Encoder,
+  decoder: Decoder,
+  config: Pick<Config, 'image' | 'encoder'>,
+  pixels: Float32Array,
+): tf.Tensor {
+  const [height, width] = imageSize(config.image);
+  return tf.tidy(() => {
+    const images = tf.tensor4d(pixels, [pixels.length / (height * width * 3), height, width, 3]);
+    return poolForDecoder(encoder, decoder, encoder.forward(images, config.encoder.stage));
+  });
+}
+
+/** Encodes at every call: for an encoder that changes. @param read normalised images (B, H, W, 3) */
+export function pixelSource(
+  encoder: Encoder,
+  decoder: Decoder,
+  config: Config,
+  read: (images: readonly string[]) => Float32Array,
+): FeatureSource {
+  return { features: (images) => encodePixels(encoder, decoder, config, read(images)) };
+}
+
+export function storeSource(store: FeatureStore): FeatureSource {
+  return {
+    features: (images) => tf.tensor(store.read(images), [images.length, ...store.featureShape]),
+  };
+}
+
+/** Names and values of the weights that features depend on. */
+function weightsHash(encoder: Encoder): string {
+  const hash = createHash('sha256');
+  for (const [name, { shape, data }] of encoder.stateDict({ classifier: false })) {
+    hash.update(`${name} ${shape.join('x')}\n`);
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash.digest('hex');
+}
+
+/** The store of a frozen encoder's features, with those of `images` in it; what is missing is encoded now. */
+export function openFeatureStore(options: {
+  config: Config;
+  encoder: Encoder;
+  decoder: Decoder;
+  images: readonly string[];
+  log: Log;
+  cacheDirectory: string;
+  signal?: AbortSignal;
+}): Promise<FeatureStore> {
+  const { config, encoder, decoder, images, log, cacheDirectory, signal } = options;
+  const [height, width] = imageSize(config.image);
+  const [rows, columns, channels] = encoder.outputShape(height, width, config.encoder.stage);
+  return FeatureStore.openOrBuild({
+    directory: join(cacheDirectory, 'features'),
+    key: {
+      encoder: encoder.name,
+      weightsHash: weightsHash(encoder),
+      stage: config.encoder.stage,
+      kind: decoder.features,
+      image: config.image,
+    },
+    images,
+    imageDirectory: config.data.images,
+    imageConfig: config.image,
+    featureShape: decoder.features === 'pooled' ? [channels] : [rows * columns, channels],
+    async encode(pixels) {
+      const features = encodePixels(encoder, decoder, config, pixels);
+      const values = await features.data();
+      features.dispose();
+      return values as Float32Array;
+    },
+    onBadImage: config.data.onBadImage,
+    log,
+    signal,
+  });
+}

@@ -1,0 +1,6 @@
+export * from './captioner.js';
+export * from './captions.js';
+export * from './decode.js';
+export * from './evaluate.js';
+export * from './features.js';
+export { sentence } from './sentence.js';
