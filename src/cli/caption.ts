@@ -1,11 +1,106 @@
-import { UserError } from '../core/index.js';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { basename, dirname, extname, format, join, parse } from 'node:path';
+import { glob, isDynamicPattern } from 'tinyglobby';
+import { UserError, writeFileAtomic } from '../core/index.js';
+import { attentionPicture, Captioner } from '../infer/index.js';
+import { checkpointOption, deviceOf, deviceOptions, searchOptions } from './options.js';
 import { defineCommand } from './types.js';
 
 export const command = defineCommand({
   name: 'caption',
-  describe: 'caption',
-  options: {},
-  handler() {
-    throw new UserError('`showtell caption` is not there yet');
+  describe: 'caption images with a checkpoint',
+  positional: {
+    name: 'image',
+    many: true,
+    demandOption: true,
+    describe: 'image files, folders of images, or patterns such as "photos/*.jpg"',
+  },
+  options: {
+    ...checkpointOption,
+    ...searchOptions,
+    json: { type: 'boolean', default: false, describe: 'print a JSON object for each image, one a line' },
+    attention: {
+      type: 'string',
+      requiresArg: true,
+      describe:
+        'write a PNG that shows where the model looked for each word; with several images the name of each is added',
+    },
+    ...deviceOptions,
+  },
+  examples: [
+    ['showtell caption --checkpoint checkpoints/flickr8k-mobilenetv3-attention photo.jpg', 'one photo'],
+    ['showtell caption --checkpoint DIR --beam 3 --json photos/', 'a folder, as JSON lines'],
+    ['showtell caption --checkpoint DIR photo.jpg --attention attention.png', 'where the model looked'],
+  ],
+  async handler(args, { log, print }) {
+    const patterns = args.image as string[];
+    const images = await findImages(patterns);
+    const alone = images.length === 1 && patterns.length === 1 && images[0] === patterns[0];
+    const options = {
+      beam: args.beam,
+      maxWords: args['max-words'],
+      attention: args.attention !== undefined,
+    };
+    const captioner = await Captioner.load(args.checkpoint, deviceOf(args));
+    const written = new Set<string>();
+    let failed = 0;
+    try {
+      for await (const result of captioner.captionAll(images, options)) {
+        const { image } = result;
+        if ('error' in result) {
+          failed++;
+          log.warn(result.error.message);
+          if (args.json) print(JSON.stringify({ image, error: result.error.message }));
+          continue;
+        }
+        const { text, words, logProbability, finished } = result.caption;
+        if (args.json) print(JSON.stringify({ image, caption: text, words, logProbability, finished }));
+        else print(alone ? text : `${image}\t${text}`);
+        if (args.attention !== undefined) {
+          const path = alone ? args.attention : pathFor(args.attention, image, written);
+          const picture = await attentionPicture(image, result.caption, captioner.checkpoint.config.image);
+          mkdirSync(dirname(path), { recursive: true });
+          writeFileAtomic(path, picture);
+        }
+      }
+    } finally {
+      captioner.dispose();
+    }
+    if (failed > 0) log.warn(`${failed} of ${images.length} images could not be captioned`);
+    return failed > 0 ? 1 : 0;
   },
 });
+
+const imageEndings = new Set(['.jpg', '.jpeg', '.png', '.webp', '.gif', '.tif', '.tiff', '.avif']);
+
+/** Files as they are, the images in folders, and what patterns match; each once, in the order given. */
+async function findImages(patterns: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const pattern of patterns) {
+    if (statSync(pattern, { throwIfNoEntry: false })?.isDirectory()) {
+      const names = await glob('**/*', { cwd: pattern, expandDirectories: false });
+      const images = names.filter((name) => imageEndings.has(extname(name).toLowerCase())).sort();
+      if (images.length === 0) {
+        throw new UserError(`the folder ${pattern} holds no image`, {
+          hint: `looked for names that end in ${[...imageEndings].join(' ')}`,
+        });
+      }
+      found.push(...images.map((name) => join(pattern, name)));
+    } else if (!existsSync(pattern) && isDynamicPattern(pattern)) {
+      const matches = (await glob(pattern, { expandDirectories: false, absolute: false })).sort();
+      if (matches.length === 0) throw new UserError(`no file matches ${pattern}`);
+      found.push(...matches);
+    } else found.push(pattern);
+  }
+  return [...new Set(found)];
+}
+
+/** `OUT.png` and `dir/photo.jpg` give `OUT-photo.png`; a second photo of that name gives `OUT-photo-2.png`. */
+function pathFor(output: string, image: string, written: Set<string>): string {
+  const { dir, name, ext } = parse(output);
+  const base = `${name}-${basename(image, extname(image))}`;
+  let path = format({ dir, name: base, ext });
+  for (let n = 2; written.has(path); n++) path = format({ dir, name: `${base}-${n}`, ext });
+  written.add(path);
+  return path;
+}

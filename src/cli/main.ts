@@ -140,10 +140,16 @@ async function runHandler(command: CliCommand, args: unknown, context: CliContex
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   try {
     return await command.handler(args, { ...context, signal: controller.signal });
+  } catch (error) {
+    if (!controller.signal.aborted || error !== controller.signal.reason) throw error;
+    return interruptedCode;
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
 }
+
+/** What shells report of a process that Ctrl-C ended: 128 + SIGINT. */
+const interruptedCode = 130;
 
 /** A user's error is its message and hint; a bug keeps its stack. */
 export function describeError(error: unknown): string {

@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { attentionVeil } from './overlay.js';
+import { attentionVeil } from '../infer/index.js';
 import { PICTURES } from './pictures.js';
 import { renderReport } from './report.js';
 import type { ReportData, ReportPicture } from './report.js';

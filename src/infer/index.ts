@@ -1,3 +1,5 @@
+export * from './attention-picture.js';
+export * from './attention-veil.js';
 export * from './captioner.js';
 export * from './captions.js';
 export * from './decode.js';
