@@ -8,7 +8,7 @@
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -21,7 +21,7 @@ class Failure extends Error {}
 const tasks = {
   demo: (argv) => showtell(['demo', ...argv]),
   setup: (argv) => showtell(['setup', ...argv]),
-  test: (argv) => node([join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...argv]),
+  test: (argv) => node([join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '--root', root, ...argv]),
   async bench(argv) {
     await build('tsconfig.bench.json', ['src', 'bench'], join('dist', 'bench'));
     return node([join(root, 'dist', 'bench', 'bench', 'run.js'), ...argv]);
@@ -41,10 +41,20 @@ export async function prepareCheckout() {
 async function ensureDependencies() {
   if (dependenciesAreCurrent()) return;
   say('installing dependencies (npm ci)');
-  const arguments_ = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  const arguments_ = [
+    'ci',
+    '--include=dev',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ];
   // npm's own script is run by Node where npm started us; elsewhere `npm` must be on the PATH.
   const npm = process.env.npm_execpath;
-  const code = npm?.endsWith('.js') ? await node([npm, ...arguments_]) : await run('npm', arguments_, true);
+  const options = { cwd: root, stdout: process.stderr };
+  const code = npm?.endsWith('npm-cli.js')
+    ? await run(process.execPath, [npm, ...arguments_], options)
+    : await run('npm', arguments_, { ...options, shell: process.platform === 'win32' });
   if (code !== 0) {
     throw new Failure(
       `\`npm ci\` failed (exit code ${code}); its message is above. Is npm's registry reachable from here?`,
@@ -82,16 +92,25 @@ async function build(project, sources, output) {
   const stamp = Object.fromEntries(
     [...files, ...configs].map((file) => [relative(root, file), fingerprint(file)]),
   );
-  const last = existsSync(stampFile) ? JSON.parse(readFileSync(stampFile, 'utf8')) : {};
+  const last = readStamp(stampFile);
   if (JSON.stringify(last) === JSON.stringify(stamp)) return;
   // tsc leaves the output of a deleted source behind.
   if (Object.keys(last).some((file) => !(file in stamp))) rmSync(out, { recursive: true, force: true });
   say('compiling TypeScript');
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  const code = await node([tsc, '-p', join(root, project)], 'stderr');
+  const code = await run(process.execPath, [tsc, '-p', join(root, project)], { stdout: process.stderr });
   if (code !== 0) throw new Failure(`\`tsc -p ${project}\` found the errors above`);
   mkdirSync(out, { recursive: true });
-  writeFileSync(stampFile, JSON.stringify(stamp));
+  writeFileSync(`${stampFile}.${process.pid}`, JSON.stringify(stamp));
+  renameSync(`${stampFile}.${process.pid}`, stampFile);
+}
+
+function readStamp(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return {};
+  }
 }
 
 function typescriptFiles(folder) {
@@ -121,15 +140,14 @@ function showtell(argv) {
   return node([join(root, 'bin', 'showtell.mjs'), ...argv]);
 }
 
-function node(argv, output = 'inherit') {
-  return run(process.execPath, argv, false, output);
+function node(argv) {
+  return run(process.execPath, argv);
 }
 
 /** The exit code of a child. Ctrl-C reaches the child itself, which may want to save: so it is not for us here. */
-function run(program, argv, shell, output = 'inherit') {
-  const stdout = output === 'stderr' ? process.stderr : 'inherit';
+function run(program, argv, { stdout = 'inherit', shell = false, cwd = process.cwd() } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, argv, { stdio: ['inherit', stdout, 'inherit'], cwd: process.cwd(), shell });
+    const child = spawn(program, argv, { stdio: ['inherit', stdout, 'inherit'], cwd, shell });
     const wait = () => {};
     process.on('SIGINT', wait);
     child.on('error', (error) => reject(new Failure(`cannot start ${program}: ${error.message}`)));

@@ -34,7 +34,8 @@ export function cpuName(): string {
 
 /** Whether an NVIDIA driver is loaded (Linux, or Linux under Windows). Costs no process, unlike `nvidia-smi`. */
 export function hasNvidiaDriver(): boolean {
-  return ['/proc/driver/nvidia/version', '/dev/nvidiactl', '/dev/dxg'].some((path) => existsSync(path));
+  const traces = ['/proc/driver/nvidia/version', '/dev/nvidiactl', '/usr/lib/wsl/lib/libcuda.so.1'];
+  return traces.some((path) => existsSync(path));
 }
 
 /** The first GPU's model as the NVIDIA driver lists it. */
