@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs';
-import { basename, dirname, extname, format, join, parse } from 'node:path';
+import { basename, dirname, extname, format, isAbsolute, join, parse } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { UserError, writeFileAtomic } from '../core/index.js';
 import { attentionPicture, Captioner } from '../infer/index.js';
@@ -87,7 +87,9 @@ async function findImages(patterns: readonly string[]): Promise<string[]> {
       }
       found.push(...images.map((name) => join(pattern, name)));
     } else if (!existsSync(pattern) && isDynamicPattern(pattern)) {
-      const matches = (await glob(pattern, { expandDirectories: false, absolute: false })).sort();
+      const matches = (
+        await glob(pattern, { expandDirectories: false, absolute: isAbsolute(pattern) })
+      ).sort();
       if (matches.length === 0) throw new UserError(`no file matches ${pattern}`);
       found.push(...matches);
     } else found.push(pattern);

@@ -38,6 +38,11 @@ it('names an unknown command, option, and a missing command', async () => {
     out: '',
     err: expect.stringMatching(/error: .*loud/),
   });
+  expect(await run('evaluate', '--checkpoint', 'a', '--checkpoint', 'b')).toMatchObject({
+    code: 1,
+    out: '',
+    err: expect.stringContaining('error: --checkpoint is given more than once'),
+  });
   expect(await run()).toMatchObject({
     code: 1,
     out: '',

@@ -81,11 +81,7 @@ function frame(argv: string[]): Argv {
   return yargs(argv)
     .scriptName('showtell')
     .usage('$0 <command> [options]\n\nTrain, evaluate and run image captioning models.')
-    .parserConfiguration({
-      'boolean-negation': true,
-      'dot-notation': false,
-      'duplicate-arguments-array': false,
-    })
+    .parserConfiguration({ 'dot-notation': false })
     .locale('en')
     .demandCommand(1, 'Which command? `showtell --help` lists them.')
     .strict()
@@ -118,7 +114,10 @@ function register(
     usage,
     command.describe,
     (builder) => {
-      let inner = builder.usage(`$0 ${usage} [options]\n\n${command.describe}`).options(command.options);
+      let inner = builder
+        .usage(`$0 ${usage} [options]\n\n${command.describe}`)
+        .options(command.options)
+        .check((args) => givenOnce(args, command));
       if (positional) {
         const { name, many, ...options } = positional;
         inner = inner.positional(name, { type: 'string', array: many, ...options }) as typeof inner;
@@ -128,6 +127,13 @@ function register(
     },
     (args) => run(args),
   );
+}
+
+/** yargs makes a list of an option that is repeated, whatever its type. */
+function givenOnce(args: Record<string, unknown>, { options }: CliCommand): true {
+  const repeated = Object.keys(options).find((name) => Array.isArray(args[name]) && !options[name].array);
+  if (repeated === undefined) return true;
+  throw new UserError(`--${repeated} is given more than once`);
 }
 
 async function runHandler(command: CliCommand, args: unknown, context: CliContext): Promise<number | void> {

@@ -49,9 +49,12 @@ export async function attentionPicture(
   const rows = Math.ceil(words.length / columns);
   const width = GAP + columns * (TILE_WIDTH + GAP);
   const rowHeight = height + LABEL_HEIGHT + GAP;
-  const parts: Part[] = [
-    await text(caption.text, { left: GAP, top: 0, width: width - 2 * GAP, height: TITLE_HEIGHT }),
-  ];
+  const parts: Part[] = await text(caption.text, {
+    left: GAP,
+    top: 0,
+    width: width - 2 * GAP,
+    height: TITLE_HEIGHT,
+  });
   for (const [i, word] of words.entries()) {
     const left = GAP + (i % columns) * (TILE_WIDTH + GAP);
     const top = TITLE_HEIGHT + Math.floor(i / columns) * rowHeight;
@@ -61,7 +64,7 @@ export async function attentionPicture(
       .png()
       .toBuffer();
     parts.push({ input: tile, left, top }, { input: veil, left, top });
-    parts.push(await text(word, { left, top: top + height, width: TILE_WIDTH, height: LABEL_HEIGHT }));
+    parts.push(...(await text(word, { left, top: top + height, width: TILE_WIDTH, height: LABEL_HEIGHT })));
   }
   return sharp({
     create: { width, height: TITLE_HEIGHT + rows * rowHeight, channels: 3, background: PAPER },
@@ -77,36 +80,33 @@ function tileHeight({ width, height }: Pick<RgbImage, 'width' | 'height'>): numb
   return Math.round(Math.min(most, Math.max(least, (TILE_WIDTH * height) / width)));
 }
 
-/** One line of text in the middle of a box, made smaller where it would not fit. */
+/** One line of text in the middle of a box, made smaller where it would not fit; nothing for an empty one. */
 async function text(
   content: string,
   box: { left: number; top: number; width: number; height: number },
-): Promise<Part> {
+): Promise<Part[]> {
+  if (content.trim() === '') return []; // sharp refuses to render it
   const escaped = content.replace(/[&<>]/g, (character) => `&#${character.charCodeAt(0)};`);
-  const rendered = sharp({
-    // Pango shows nothing for an empty string, and sharp calls that an error.
+  const line = await sharp({
     text: {
-      text: `<span foreground="${INK}">${escaped || ' '}</span>`,
+      text: `<span foreground="${INK}">${escaped}</span>`,
       fontfile: font,
       font: 'DejaVu Sans 12',
       dpi: 96,
       rgba: true,
     },
-  });
-  const { data, info } = await rendered
+  })
     .png()
-    .toBuffer({ resolveWithObject: true })
-    .then(({ data: drawn, info: size }) =>
-      size.width <= box.width && size.height <= box.height
-        ? { data: drawn, info: size }
-        : sharp(drawn)
-            .resize(box.width, box.height, { fit: 'inside' })
-            .png()
-            .toBuffer({ resolveWithObject: true }),
-    );
-  return {
-    input: data,
-    left: box.left + Math.floor((box.width - info.width) / 2),
-    top: box.top + Math.floor((box.height - info.height) / 2),
-  };
+    .toBuffer();
+  const { data, info } = await sharp(line)
+    .resize(box.width, box.height, { fit: 'inside', withoutEnlargement: true })
+    .png()
+    .toBuffer({ resolveWithObject: true });
+  return [
+    {
+      input: data,
+      left: box.left + Math.floor((box.width - info.width) / 2),
+      top: box.top + Math.floor((box.height - info.height) / 2),
+    },
+  ];
 }

@@ -114,7 +114,8 @@ export class Captioner {
       const [height, width] = encoder.outputShape(...imageSize(config.image), config.encoder.stage);
       return decode(decoder, features, { ...search, attention }).map(([best]) => ({
         ...captionOf(best, vocabulary),
-        ...(best.attention && { attention: { height, width, maps: best.attention } }),
+        // A caption without a word looked nowhere.
+        ...(attention && { attention: { height, width, maps: best.attention ?? [] } }),
       }));
     } finally {
       features.dispose();

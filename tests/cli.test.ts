@@ -1,0 +1,198 @@
+/** The main job through the command line, in-process and in a temporary folder: train, evaluate, caption. */
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { tf } from '../src/backend/index.js';
+import { main } from '../src/cli/main.js';
+import { formatConfig } from '../src/config/index.js';
+import { tinyConfig, writeTinyDataset } from './tiny.js';
+
+let directory: string;
+const at = (...parts: string[]) => join(directory, ...parts);
+
+async function showtell(...argv: string[]) {
+  let out = '';
+  let err = '';
+  const code = await main(argv, {
+    stdout: { write: (text: string) => (out += text) },
+    stderr: { write: (text: string) => (err += text) },
+    environment: { ...process.env, SHOWTELL_CACHE: at('cache') },
+  });
+  return { code, out, err };
+}
+
+function writeConfig(name: string, changes: Parameters<typeof tinyConfig>[1]): string {
+  const path = at(`${name}.yaml`);
+  writeFileSync(path, formatConfig(tinyConfig(directory, { output: at(name), ...changes })));
+  return path;
+}
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'showtell-cli-'));
+  await writeTinyDataset(directory);
+  const training = { epochs: 2, batchSize: 8, learningRate: 0.005 };
+  const attention = writeConfig('attention', { training });
+  const lstm = writeConfig('lstm', {
+    training,
+    encoder: { name: 'small_cnn' },
+    decoder: { type: 'lstm', embedding: 8, hidden: 8, layers: 1 },
+  });
+  for (const config of [attention, lstm]) {
+    const { code, out, err } = await showtell('train', '--config', config, '--set', 'training.epochs=1');
+    expect({ code, err }).toMatchObject({ code: 0 });
+    expect(out).toMatch(
+      /best epoch 1: validation BLEU-1\.\.4 [\d.]+ \/ [\d.]+ \/ [\d.]+ \/ [\d.]+\ncheckpoint: /,
+    );
+  }
+});
+
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+describe('showtell evaluate', () => {
+  it('prints the protocol and BLEU, and writes captions in COCO results format', async () => {
+    const file = at('scores.json');
+    const { code, out } = await showtell(
+      ...['evaluate', '--checkpoint', at('attention', 'best'), '--split', 'validation'],
+      ...['--beam', '2', '--max-words', '6', '--out', file],
+    );
+    expect(code).toBe(0);
+    expect(out).toMatch(/split +validation, 4 images, 8 references/);
+    expect(out).toMatch(/decoding +beam 2, at most 6 words/);
+    expect(out).toMatch(/BLEU-4 +\d/);
+    const result = JSON.parse(readFileSync(file, 'utf8'));
+    expect(result.protocol).toMatchObject({
+      split: 'validation',
+      images: 4,
+      beam: 2,
+      maxWords: 6,
+      tokenizer: 'letters',
+    });
+    expect(Object.keys(result.scores)).toEqual(['BLEU-1', 'BLEU-2', 'BLEU-3', 'BLEU-4']);
+    expect(result.captions).toHaveLength(4);
+    expect(result.captions[0]).toMatchObject({ image_id: 'dark-red.png', caption: expect.any(String) });
+  });
+
+  it.each<[string, string[], RegExp]>([
+    ['a split that the config does not name', [], /names no test split[^]*data\.splits\.test/],
+    ['a setting of the model', ['--set', 'decoder.hidden=3'], /only data\.\* settings/],
+    ['a wrong beam', ['--split', 'validation', '--beam', '0'], /beam is 0/],
+    ['a beam that is no number', ['--split', 'validation', '--beam', 'x'], /beam is NaN/],
+    ['a split that does not exist', ['--split', 'dev'], /Choices: "train", "validation", "test"/],
+  ])('refuses %s', async (_, options, message) => {
+    const { code, out, err } = await showtell('evaluate', '--checkpoint', at('lstm', 'best'), ...options);
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toMatch(message);
+    expect(err).not.toMatch(/\n\s+at /);
+  });
+});
+
+describe('showtell caption', () => {
+  const image = () => at('images', 'dark-red.png');
+
+  it('prints the caption of one image alone, and leaves no tensor behind', async () => {
+    await showtell('caption', '--checkpoint', at('lstm', 'best'), image());
+    const tensors = tf.memory().numTensors;
+    const { code, out } = await showtell('caption', '--checkpoint', at('lstm', 'best'), image());
+    expect({ code, lines: out.split('\n').length }).toEqual({ code: 0, lines: 2 });
+    expect(out).toMatch(/^[A-Z][a-z ]*(\.\.\.)?\n$/);
+    expect(tf.memory().numTensors).toBe(tensors);
+  });
+
+  it('takes folders and patterns, each image once, as JSON lines', async () => {
+    const { code, out } = await showtell(
+      ...['caption', '--checkpoint', at('attention', 'best'), '--json', '--beam', '3'],
+      ...[at('images'), join(directory, 'images', 'bright-*.png')],
+    );
+    expect(code).toBe(0);
+    const lines = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines).toHaveLength(8);
+    expect(lines[0]).toMatchObject({ image: at('images', 'bright-blue.png'), words: expect.any(Array) });
+    expect(lines[0].logProbability).toBeLessThan(0);
+  });
+
+  it('reports a bad image, captions the others and ends with 1', async () => {
+    const bad = at('bad.jpg');
+    writeFileSync(bad, 'not a photo');
+    const { code, out, err } = await showtell(
+      'caption',
+      '--checkpoint',
+      at('lstm', 'best'),
+      bad,
+      image(),
+      at('gone.jpg'),
+    );
+    expect(code).toBe(1);
+    expect(out.split('\n')).toHaveLength(2);
+    expect(out).toContain(`${image()}\t`);
+    expect(err).toMatch(/bad\.jpg cannot be decoded/);
+    expect(err).toMatch(/gone\.jpg does not exist/);
+    expect(err).toMatch(/2 of 3 images could not be captioned/);
+  });
+
+  it('draws the attention, a tile for each word', async () => {
+    const picture = at('pictures', 'attention.png');
+    const argv = ['caption', '--checkpoint', at('attention', 'best'), '--json', '--attention', picture];
+    const { code, out } = await showtell(...argv, image());
+    expect(code).toBe(0);
+    const { width, height, format } = await sharp(picture).metadata();
+    const words = (JSON.parse(out).words as string[]).length;
+    expect(format).toBe('png');
+    expect(width).toBe(12 + Math.max(1, Math.min(6, words)) * 212);
+    expect(height).toBe(44 + Math.ceil(words / 6) * 242);
+    mkdirSync(at('other'), { recursive: true });
+    await sharp(image()).toFile(at('other', 'dark-red.png'));
+    await showtell(...argv, image(), at('other', 'dark-red.png'));
+    expect(existsSync(at('pictures', 'attention-dark-red.png'))).toBe(true);
+    expect(existsSync(at('pictures', 'attention-dark-red-2.png'))).toBe(true);
+  });
+
+  it.each<[string, () => string[], RegExp]>([
+    [
+      'attention of a decoder without',
+      () => ['--checkpoint', at('lstm', 'best'), '--attention', 'x.png', image()],
+      /no attention to show/,
+    ],
+    [
+      'a directory that holds checkpoints',
+      () => ['--checkpoint', at('lstm'), image()],
+      /did you mean .*best\?/,
+    ],
+    ['a pattern without a match', () => ['--checkpoint', at('lstm', 'best'), at('*.bmp')], /no file matches/],
+    ['a folder without images', () => ['--checkpoint', at('lstm', 'best'), at('lstm')], /holds no image/],
+    ['no image', () => ['--checkpoint', at('lstm', 'best')], /Not enough non-option arguments/],
+  ])('refuses %s', async (_, argv, message) => {
+    const { code, out, err } = await showtell('caption', ...argv());
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toMatch(message);
+  });
+});
+
+describe('showtell train', () => {
+  it('lists every mistake of a config with line and key, and writes nothing', async () => {
+    const path = at('wrong.yaml');
+    writeFileSync(path, 'name: wrong\noutput: out\ntraining:\n  epochs: -1\n  speed: 3\n');
+    const { code, err } = await showtell('train', '--config', path);
+    expect(code).toBe(1);
+    expect(err).toMatch(/wrong\.yaml:4: training\.epochs: expected more than 0, received -1/);
+    expect(err).toMatch(/wrong\.yaml:5: training\.speed: unknown key/);
+    expect(err).toMatch(/data: .*is missing/);
+  });
+
+  it('names what is missing: config, captions, weights', async () => {
+    expect((await showtell('train', '--config', at('none.yaml'))).err).toMatch(
+      /cannot read the config .*none\.yaml/,
+    );
+    const config = writeConfig('missing', {});
+    const run = (setting: string) => showtell('train', '--config', config, '--set', setting);
+    expect((await run(`data.captions=${at('none.txt')}`)).err).toMatch(/none\.txt/);
+    expect((await run(`encoder.weights=${at('none.pth')}`)).err).toMatch(
+      /cannot read the weights .*none\.pth/,
+    );
+    expect(existsSync(at('missing'))).toBe(false);
+  });
+});
