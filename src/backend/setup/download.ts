@@ -102,7 +102,7 @@ function downloadFailure(requirement: string, { output }: CommandResult): SetupF
     return new SetupFailure(
       'network',
       `pip could not reach its package index to download ${requirement}`,
-      'is there a network, and does it need a proxy (HTTPS_PROXY) or another index (PIP_INDEX_URL)?',
+      'check the network; a proxy goes into HTTPS_PROXY, another index into PIP_INDEX_URL',
     );
   }
   const last = lines.findLast((line) => /^ERROR:/.test(line)) ?? lines.findLast(Boolean) ?? 'it said nothing';

@@ -44,18 +44,11 @@ export async function automaticSetup(surroundings: SetupSurroundings): Promise<v
   const failures: { message: string; hint?: string }[] = [];
   let ready = false;
   for (const place of nativePlaces(environment)) {
-    const remembered = place.kind === 'runtime' && readMemory(environment).failures[place.directory];
-    if (isReady(place, environment)) ready = true;
-    else if (remembered && stillHopeless(remembered, world)) failures.push(remembered);
+    if (place.kind === 'npm') ready = await packageWorks(place, world);
     else {
-      try {
-        if (place.kind === 'runtime') await build(place, run);
-        else await triedPackage(place, world);
-        ready = true;
-      } catch (error) {
-        const failure = asFailure(error);
-        if (place.kind === 'runtime') failures.push(failure);
-      }
+      const failure = isReady(place, environment) ? undefined : await automaticBuild(place, run);
+      if (failure) failures.push(failure);
+      ready = !failure;
     }
     if (ready) break;
   }
@@ -101,13 +94,28 @@ export async function setup(
   );
 }
 
-/** As far as files and memory tell; loading is left to the process that computes. */
-function isReady(place: Place, environment: NodeJS.ProcessEnv): boolean {
+/** As far as files tell; loading is left to the process that computes. */
+function isReady(place: RuntimePlace, environment: NodeJS.ProcessEnv): boolean {
   try {
-    const addon = addonOf(place, environment);
-    return place.kind === 'runtime' || readMemory(environment).addons[addon]?.stamp === addonStamp(addon);
+    addonOf(place, environment);
+    return true;
   } catch {
     return false;
+  }
+}
+
+/** Builds a runtime, unless that failed before and nothing has changed. Returns what keeps it from being built. */
+async function automaticBuild(
+  place: RuntimePlace,
+  run: Run,
+): Promise<{ message: string; hint?: string } | undefined> {
+  const remembered = readMemory(run.world.environment).failures[place.directory];
+  if (remembered && stillHopeless(remembered, run.world)) return remembered;
+  try {
+    await build(place, run);
+    return undefined;
+  } catch (error) {
+    return asFailure(error);
   }
 }
 
@@ -146,18 +154,24 @@ async function build(place: RuntimePlace, { world, log, force, explicit }: Run):
   }
 }
 
-/** Throws unless what npm installed computes; a child process finds that out once. */
-async function triedPackage(place: NpmPlace, world: World): Promise<void> {
-  const addon = addonOf(place, world.environment);
-  if (readMemory(world.environment).addons[addon]?.stamp !== addonStamp(addon)) {
+/** Whether what npm installed computes; a child process finds that out once. */
+async function packageWorks(place: NpmPlace, world: World): Promise<boolean> {
+  const addon = installedAddon(place);
+  if (!addon) return false;
+  const verdict = readMemory(world.environment).addons[addon];
+  if (verdict?.stamp === addonStamp(addon)) return verdict.failure === undefined;
+  try {
     await checkPackage(place, world);
+    return true;
+  } catch (error) {
+    asFailure(error);
+    return false;
   }
 }
 
-async function checkPackage({ name }: NpmPlace, world: World): Promise<CheckedAddon> {
-  const folder = npmPackage(name);
-  const addon = folder && npmAddon(folder);
-  if (!addon) throw new SetupFailure('missing', `npm installed no addon of ${name}`);
+async function checkPackage(place: NpmPlace, world: World): Promise<CheckedAddon> {
+  const addon = installedAddon(place);
+  if (!addon) throw new SetupFailure('missing', `npm installed no addon of ${place.name}`);
   const remember = (failure?: string) =>
     changeMemory(world.environment, ({ addons }) => (addons[addon] = { stamp: addonStamp(addon), failure }));
   try {
@@ -168,6 +182,11 @@ async function checkPackage({ name }: NpmPlace, world: World): Promise<CheckedAd
     remember(asFailure(error).message);
     throw error;
   }
+}
+
+function installedAddon({ name }: NpmPlace): string | undefined {
+  const folder = npmPackage(name);
+  return folder && npmAddon(folder);
 }
 
 /** Each reason once, with how to mend it. */
