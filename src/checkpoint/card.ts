@@ -35,7 +35,10 @@ export function modelCard(parts: {
   const lines = [
     `# ${config.name}`,
     '',
-    'An image captioning model of showtell. Caption images with it:',
+    'An image captioning model of showtell.',
+    ...(config.about === '' ? [] : ['', config.about.trim()]),
+    '',
+    'Caption images with it:',
     '',
     '```',
     'showtell caption --checkpoint DIR IMAGE...',

@@ -3,7 +3,7 @@ import yargs from 'yargs';
 import type { Argv } from 'yargs';
 import { messageOf, UserError } from '../core/index.js';
 import { terminalLog } from './terminal.js';
-import type { CliCommand, CliContext } from './types.js';
+import { interruptedCode, type CliCommand, type CliContext } from './types.js';
 
 type Module = { command: CliCommand };
 
@@ -153,9 +153,6 @@ async function runHandler(command: CliCommand, args: unknown, context: CliContex
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
 }
-
-/** What shells report of a process that Ctrl-C ended: 128 + SIGINT. */
-const interruptedCode = 130;
 
 /** A user's error is its message and hint; a bug keeps its stack. */
 export function describeError(error: unknown): string {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { loadConfig } from '../config/index.js';
 import { cacheDirectory } from '../core/index.js';
 import { train } from '../train/index.js';
-import { defineCommand } from './types.js';
+import { defineCommand, interruptedCode } from './types.js';
 
 export const command = defineCommand({
   name: 'train',
@@ -46,6 +46,6 @@ export const command = defineCommand({
       print(`best epoch ${epoch}: validation BLEU-1..4 ${scores}`);
       print(`checkpoint: ${join(result.output, 'best')}`);
     }
-    return result.interrupted ? 130 : 0;
+    return result.interrupted ? interruptedCode : 0;
   },
 });

@@ -14,6 +14,9 @@ export interface CliContext {
   signal: AbortSignal;
 }
 
+/** What shells report of a process that Ctrl-C ended: 128 + SIGINT. */
+export const interruptedCode = 130;
+
 export interface CliCommand {
   /** The word after `showtell`. */
   name: string;

@@ -164,6 +164,10 @@ export const configSchema = z.strictObject({
     .string()
     .regex(/^[\w.-]+$/, 'letters, digits, "_", "." and "-" only')
     .describe('name of the run'),
+  about: z
+    .string()
+    .default('')
+    .describe('for the model card: where data and initial weights come from, their licences'),
   seed: z.number().int().min(0).default(1).describe('of all random numbers'),
   output: z.string().describe('directory of the checkpoints and logs'),
   device: deviceSchema.prefault({}),

@@ -62,30 +62,36 @@ export async function prepareTraining(
     train: config.encoder.train,
     seed: config.seed,
   });
-  const [height, width] = imageSize(config.image);
-  const decoder = createDecoder({
-    config: config.decoder,
-    vocabularySize: vocabulary.size,
-    featureChannels: encoder.outputShape(height, width, config.encoder.stage)[2],
-    seed: config.seed,
-  });
-
-  const images = [...dataset.train, ...dataset.validation].map(({ image }) => image);
-  const source = await openSource(config, encoder, decoder, images, { log, signal, cacheDirectory });
-  const present = (split: CaptionedImage[]) => split.filter(({ image }) => source.has(image));
-  const train = present(dataset.train);
-  const validation = present(dataset.validation);
-  for (const [name, split] of Object.entries({ train, validation })) {
-    if (split.length === 0) throw new UserError(`no image of the ${name} split can be used`);
+  let decoder: Decoder | undefined;
+  try {
+    const [height, width] = imageSize(config.image);
+    decoder = createDecoder({
+      config: config.decoder,
+      vocabularySize: vocabulary.size,
+      featureChannels: encoder.outputShape(height, width, config.encoder.stage)[2],
+      seed: config.seed,
+    });
+    const images = [...dataset.train, ...dataset.validation].map(({ image }) => image);
+    const source = await openSource(config, encoder, decoder, images, { log, signal, cacheDirectory });
+    const present = (split: CaptionedImage[]) => split.filter(({ image }) => source.has(image));
+    const train = present(dataset.train);
+    const validation = present(dataset.validation);
+    for (const [name, split] of Object.entries({ train, validation })) {
+      if (split.length === 0) throw new UserError(`no image of the ${name} split can be used`);
+    }
+    const batches = new EpochBatches(encodeExamples(train, vocabulary, config.text, log), {
+      batchSize: config.training.batchSize,
+      captions: config.training.captions,
+      seed: config.seed,
+    });
+    const { features } = source;
+    const close = () => source.close();
+    return { vocabulary, encoder, decoder, source, features, batches, train, validation, close };
+  } catch (error) {
+    encoder.dispose();
+    decoder?.dispose();
+    throw error;
   }
-  const batches = new EpochBatches(encodeExamples(train, vocabulary, config.text), {
-    batchSize: config.training.batchSize,
-    captions: config.training.captions,
-    seed: config.seed,
-  });
-  const { features } = source;
-  const close = () => source.close();
-  return { vocabulary, encoder, decoder, source, features, batches, train, validation, close };
 }
 
 async function openSource(

@@ -1,6 +1,4 @@
-import { beforeAll } from 'vitest';
 import { optimizerCases } from '../../tests/decoders/optimizer.js';
-import { prepareBackend } from '../backend/index.js';
+import { describeNative } from '../../tests/helpers.js';
 
-beforeAll(async () => void (await prepareBackend({ backend: 'native' })));
-optimizerCases();
+await describeNative(optimizerCases);
