@@ -124,14 +124,15 @@ function prepareNative(
     threads: Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism(),
     cpuFeatures: cpuFeatures(),
     loadedFrom: runtime.addon,
-    rejected: runtime.usesGpu ? rejected : [...rejected, { name: 'a GPU', why: whyNoGpu() }],
+    rejected: runtime.usesGpu ? rejected : [...rejected, { name: 'a GPU', why: whyNoGpu(runtime.forCuda) }],
   };
 }
 
-function whyNoGpu(): string {
-  return hasNvidiaDriver()
-    ? 'this runtime does not use the NVIDIA GPU here; `showtell setup --cuda` installs one that does'
-    : 'no NVIDIA driver is loaded';
+function whyNoGpu(forCuda: boolean): string {
+  if (!hasNvidiaDriver()) return 'no NVIDIA driver is loaded';
+  return forCuda
+    ? 'TensorFlow for CUDA finds none that it can use; `nvidia-smi` shows the driver and what it sees'
+    : 'this runtime is for the CPU; `showtell setup --cuda` installs one for the NVIDIA GPU';
 }
 
 async function prepareWasm(rejected: Rejection[]): Promise<BackendInfo> {

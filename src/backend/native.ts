@@ -17,6 +17,8 @@ export interface NativeRuntime {
   /** TensorFlow's version. */
   version: string;
   usesGpu: boolean;
+  /** Whether set-up built it with CUDA's libraries. */
+  forCuda: boolean;
 }
 
 /**
@@ -26,7 +28,8 @@ export interface NativeRuntime {
 export function loadNative(environment: NodeJS.ProcessEnv, rejected: Rejection[]): NativeRuntime | undefined {
   for (const place of nativePlaces(environment)) {
     try {
-      return loadAddon(addonOf(place, environment));
+      const forCuda = place.kind === 'runtime' && place.variant === 'cuda';
+      return { ...loadAddon(addonOf(place, environment)), forCuda };
     } catch (error) {
       rejected.push({ name: place.name, why: messageOf(error).split('\n')[0] });
     }
@@ -35,7 +38,7 @@ export function loadNative(environment: NodeJS.ProcessEnv, rejected: Rejection[]
 }
 
 /** Loads an addon and registers it, with all its kernels, as the backend `tensorflow`. */
-export function loadAddon(addon: string): NativeRuntime {
+export function loadAddon(addon: string): Omit<NativeRuntime, 'forCuda'> {
   const binding = require(addon) as Binding;
   restoreUtil();
   require('@tensorflow/tfjs-node-gpu/dist/register_all_kernels');

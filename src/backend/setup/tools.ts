@@ -80,7 +80,7 @@ export async function findPip(world: World): Promise<string[]> {
   );
 }
 
-/** A driver without a GPU is common: in containers that were not given one. CUDA's 3 GB are not downloaded for that. */
+/** A driver without a GPU is common: in containers that were not given one. Several GB of CUDA are not downloaded for that. */
 export async function requireGpu(world: World): Promise<void> {
   const { code, stdout } = await world.run(nvidiaSmi, { timeoutMs: 60_000 });
   if (code === 0 && /^GPU \d+/m.test(stdout)) return;
