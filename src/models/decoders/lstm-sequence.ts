@@ -8,6 +8,7 @@
  * and over all rows:  dWih = x' dgates,  dWhh = h_' dgates,  db = sum dgates,  dx = dgates Wih'.
  */
 import { matrixProducts, tf, type MatrixProducts } from '../../backend/index.js';
+import type { Lookup } from './base.js';
 import { dropoutMask } from './cells.js';
 import { cellBackward, cellForward, type CellTrace } from './lstm-cell.js';
 import { pack } from './packed.js';
@@ -15,8 +16,6 @@ import { firstRows, padRows, rowsBetween } from './rows.js';
 import type { SequenceRequest } from './sequence-operation.js';
 import type { LossAndGradients, LstmDecoderConfig, TeacherForcedBatch } from './types.js';
 import { embed, embedGradient, projectionLoss } from './words.js';
-
-type Lookup = (name: string) => tf.Tensor2D;
 
 interface LayerTrace {
   /** x, (M, in) */

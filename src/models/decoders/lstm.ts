@@ -5,26 +5,23 @@
  * `project`, a linear layer that exists only then. What the network says after the image alone is never scored.
  */
 import { tf } from '../../backend/index.js';
-import type { StateDict, StateEntry } from '../state.js';
+import { BaseDecoder, type Lookup } from './base.js';
 import { linear, lstmCell } from './cells.js';
 import { lstmSequence } from './lstm-sequence.js';
 import { embeddingSpec, linearSpecs, lstmSpecs, Parameters } from './parameters.js';
-import { differentiableLoss } from './sequence-operation.js';
-import { teacherForced } from './teacher-forced.js';
+import type { SequenceRequest } from './sequence-operation.js';
 import type {
-  Decoder,
   DecoderState,
   DecoderStep,
   LossAndGradients,
   LstmDecoderConfig,
-  SequenceOptions,
   TeacherForcedBatch,
 } from './types.js';
 
-export class LstmDecoder implements Decoder {
+export class LstmDecoder extends BaseDecoder {
   readonly type = 'lstm';
   readonly features = 'pooled';
-  private readonly parameters: Parameters;
+  protected readonly parameters: Parameters;
   private readonly projected: boolean;
 
   constructor(
@@ -33,6 +30,7 @@ export class LstmDecoder implements Decoder {
     featureChannels: number,
     seed: number,
   ) {
+    super();
     const { embedding, hidden, layers } = config;
     this.projected = featureChannels !== embedding;
     const specs = [
@@ -44,10 +42,6 @@ export class LstmDecoder implements Decoder {
     }
     if (this.projected) specs.push(...linearSpecs('project', featureChannels, embedding));
     this.parameters = new Parameters(specs, seed);
-  }
-
-  variables(): Map<string, tf.Variable> {
-    return this.parameters.variables;
   }
 
   start(features: tf.Tensor): DecoderState {
@@ -87,54 +81,12 @@ export class LstmDecoder implements Decoder {
     return next;
   }
 
-  select(state: DecoderState, rows: tf.Tensor1D): DecoderState {
-    const entries = Object.entries(state.tensors).map(([name, value]) => [name, tf.gather(value, rows)]);
-    return { tensors: Object.fromEntries(entries) };
-  }
-
-  loss(features: tf.Tensor, batch: TeacherForcedBatch, options: SequenceOptions = {}): tf.Scalar {
-    return differentiableLoss(this.variables(), features, (gradients) =>
-      this.sequence(features, batch, options, { gradients, featureGradient: gradients }),
-    );
-  }
-
-  lossAndGradients(
+  protected sequence(
+    p: Lookup,
     features: tf.Tensor,
     batch: TeacherForcedBatch,
-    options: SequenceOptions & { featureGradient?: boolean } = {},
+    request: SequenceRequest,
   ): LossAndGradients {
-    const { featureGradient = false } = options;
-    return this.sequence(features, batch, options, { gradients: true, featureGradient });
-  }
-
-  private sequence(
-    features: tf.Tensor,
-    batch: TeacherForcedBatch,
-    { training = false, seed = 0 }: SequenceOptions,
-    wanted: { gradients: boolean; featureGradient: boolean },
-  ): LossAndGradients {
-    const p = (name: string) => this.parameters.get(name) as tf.Tensor as tf.Tensor2D;
-    const request = { ...wanted, dropoutSeed: training ? seed : null };
     return lstmSequence(p, this.config, features as tf.Tensor2D, batch, request);
-  }
-
-  teacherForced(features: tf.Tensor, batch: TeacherForcedBatch): { logits: tf.Tensor3D } {
-    return teacherForced(this, features, batch);
-  }
-
-  toTorch(name: string, value: tf.Tensor): StateEntry {
-    return this.parameters.toTorch(name, value);
-  }
-
-  stateDict(): StateDict {
-    return this.parameters.stateDict();
-  }
-
-  loadState(state: StateDict): void {
-    this.parameters.loadState(state);
-  }
-
-  dispose(): void {
-    this.parameters.dispose();
   }
 }

@@ -16,6 +16,7 @@
  */
 import { matrixProducts, tf, type MatrixProducts } from '../../backend/index.js';
 import { attentionScores, GrowingSum, maskedScores } from './additive-attention.js';
+import type { Lookup } from './base.js';
 import { dropoutMask } from './cells.js';
 import { cellBackward, cellForward, sigmoidGradient, type CellTrace } from './lstm-cell.js';
 import { pack, type PackedBatch } from './packed.js';
@@ -23,8 +24,6 @@ import { firstRows, padRows, rowsBetween } from './rows.js';
 import type { SequenceRequest } from './sequence-operation.js';
 import type { LossAndGradients, SoftAttentionDecoderConfig, TeacherForcedBatch } from './types.js';
 import { embed, embedGradient, projectionLoss } from './words.js';
-
-type Lookup = (name: string) => tf.Tensor2D;
 
 /** What the backward pass reads again of one step; rows are the n captions of the step. */
 type StepTrace = {

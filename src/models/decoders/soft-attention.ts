@@ -6,26 +6,23 @@
  * the image, its keys, does not depend on the word and is computed once.
  */
 import { tf } from '../../backend/index.js';
-import type { StateDict, StateEntry } from '../state.js';
+import { BaseDecoder, type Lookup } from './base.js';
 import { linear, lstmCell } from './cells.js';
 import { embeddingSpec, linearSpecs, lstmSpecs, Parameters } from './parameters.js';
-import { differentiableLoss } from './sequence-operation.js';
+import type { SequenceRequest } from './sequence-operation.js';
 import { softAttentionSequence } from './soft-attention-sequence.js';
-import { teacherForced } from './teacher-forced.js';
 import type {
-  Decoder,
   DecoderState,
   DecoderStep,
   LossAndGradients,
-  SequenceOptions,
   SoftAttentionDecoderConfig,
   TeacherForcedBatch,
 } from './types.js';
 
-export class SoftAttentionDecoder implements Decoder {
+export class SoftAttentionDecoder extends BaseDecoder {
   readonly type = 'soft-attention';
   readonly features = 'map';
-  private readonly parameters: Parameters;
+  protected readonly parameters: Parameters;
 
   constructor(
     readonly config: SoftAttentionDecoderConfig,
@@ -33,6 +30,7 @@ export class SoftAttentionDecoder implements Decoder {
     featureChannels: number,
     seed: number,
   ) {
+    super();
     const { embedding, hidden, attention } = config;
     this.parameters = new Parameters(
       [
@@ -48,10 +46,6 @@ export class SoftAttentionDecoder implements Decoder {
       ],
       seed,
     );
-  }
-
-  variables(): Map<string, tf.Variable> {
-    return this.parameters.variables;
   }
 
   private apply(x: tf.Tensor, name: string): tf.Tensor2D {
@@ -101,57 +95,12 @@ export class SoftAttentionDecoder implements Decoder {
     });
   }
 
-  select(state: DecoderState, rows: tf.Tensor1D): DecoderState {
-    const entries = Object.entries(state.tensors).map(([name, value]) => [name, tf.gather(value, rows)]);
-    return { tensors: Object.fromEntries(entries) };
-  }
-
-  loss(features: tf.Tensor, batch: TeacherForcedBatch, options: SequenceOptions = {}): tf.Scalar {
-    return differentiableLoss(this.variables(), features, (gradients) =>
-      this.sequence(features, batch, options, { gradients, featureGradient: gradients }),
-    );
-  }
-
-  lossAndGradients(
+  protected sequence(
+    p: Lookup,
     features: tf.Tensor,
     batch: TeacherForcedBatch,
-    options: SequenceOptions & { featureGradient?: boolean } = {},
+    request: SequenceRequest,
   ): LossAndGradients {
-    const { featureGradient = false } = options;
-    return this.sequence(features, batch, options, { gradients: true, featureGradient });
-  }
-
-  private sequence(
-    features: tf.Tensor,
-    batch: TeacherForcedBatch,
-    { training = false, seed = 0 }: SequenceOptions,
-    wanted: { gradients: boolean; featureGradient: boolean },
-  ): LossAndGradients {
-    const p = (name: string) => this.parameters.get(name) as tf.Tensor as tf.Tensor2D;
-    const request = { ...wanted, dropoutSeed: training ? seed : null };
     return softAttentionSequence(p, this.config, features as tf.Tensor3D, batch, request);
-  }
-
-  teacherForced(
-    features: tf.Tensor,
-    batch: TeacherForcedBatch,
-  ): { logits: tf.Tensor3D; attention?: tf.Tensor3D } {
-    return teacherForced(this, features, batch);
-  }
-
-  toTorch(name: string, value: tf.Tensor): StateEntry {
-    return this.parameters.toTorch(name, value);
-  }
-
-  stateDict(): StateDict {
-    return this.parameters.stateDict();
-  }
-
-  loadState(state: StateDict): void {
-    this.parameters.loadState(state);
-  }
-
-  dispose(): void {
-    this.parameters.dispose();
   }
 }

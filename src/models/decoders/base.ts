@@ -1,0 +1,92 @@
+/** What both decoders share: named parameters, and the teacher-forced sequence as loss and gradients. */
+import { tf } from '../../backend/index.js';
+import type { StateDict, StateEntry } from '../state.js';
+import type { Parameters } from './parameters.js';
+import { differentiableLoss, type SequenceRequest } from './sequence-operation.js';
+import { teacherForced } from './teacher-forced.js';
+import type {
+  Decoder,
+  DecoderConfig,
+  DecoderState,
+  DecoderStep,
+  LossAndGradients,
+  SequenceOptions,
+  TeacherForcedBatch,
+} from './types.js';
+
+/** A parameter's value by its name. */
+export type Lookup = (name: string) => tf.Tensor2D;
+
+export abstract class BaseDecoder implements Decoder {
+  abstract readonly type: DecoderConfig['type'];
+  abstract readonly features: 'pooled' | 'map';
+  abstract readonly config: DecoderConfig;
+  abstract readonly vocabularySize: number;
+  protected abstract readonly parameters: Parameters;
+
+  abstract start(features: tf.Tensor): DecoderState;
+  abstract step(state: DecoderState, words: tf.Tensor1D): DecoderStep;
+  protected abstract sequence(
+    p: Lookup,
+    features: tf.Tensor,
+    batch: TeacherForcedBatch,
+    request: SequenceRequest,
+  ): LossAndGradients;
+
+  variables(): Map<string, tf.Variable> {
+    return this.parameters.variables;
+  }
+
+  select(state: DecoderState, rows: tf.Tensor1D): DecoderState {
+    const entries = Object.entries(state.tensors).map(([name, value]) => [name, tf.gather(value, rows)]);
+    return { tensors: Object.fromEntries(entries) };
+  }
+
+  loss(features: tf.Tensor, batch: TeacherForcedBatch, options: SequenceOptions = {}): tf.Scalar {
+    return differentiableLoss(this.variables(), features, (gradients) =>
+      this.run(features, batch, options, { gradients, featureGradient: gradients }),
+    );
+  }
+
+  lossAndGradients(
+    features: tf.Tensor,
+    batch: TeacherForcedBatch,
+    options: SequenceOptions & { featureGradient?: boolean } = {},
+  ): LossAndGradients {
+    const { featureGradient = false } = options;
+    return this.run(features, batch, options, { gradients: true, featureGradient });
+  }
+
+  private run(
+    features: tf.Tensor,
+    batch: TeacherForcedBatch,
+    { training = false, seed = 0 }: SequenceOptions,
+    wanted: { gradients: boolean; featureGradient: boolean },
+  ): LossAndGradients {
+    const p = (name: string) => this.parameters.get(name) as tf.Tensor as tf.Tensor2D;
+    return this.sequence(p, features, batch, { ...wanted, dropoutSeed: training ? seed : null });
+  }
+
+  teacherForced(
+    features: tf.Tensor,
+    batch: TeacherForcedBatch,
+  ): { logits: tf.Tensor3D; attention?: tf.Tensor3D } {
+    return teacherForced(this, features, batch);
+  }
+
+  toTorch(name: string, value: tf.Tensor): StateEntry {
+    return this.parameters.toTorch(name, value);
+  }
+
+  stateDict(): StateDict {
+    return this.parameters.stateDict();
+  }
+
+  loadState(state: StateDict): void {
+    this.parameters.loadState(state);
+  }
+
+  dispose(): void {
+    this.parameters.dispose();
+  }
+}
