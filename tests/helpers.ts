@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect } from 'vitest';
-import { Random } from '../src/core/index.js';
+import { describe, expect } from 'vitest';
+import { messageOf, Random } from '../src/core/index.js';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 
@@ -28,7 +28,10 @@ export function goldenValues(golden: GoldenArray): Float32Array {
 /** `n` numbers in [-1, 1) that depend on `name` alone. */
 export function uniform(name: string, n: number): Float32Array {
   const random = Random.from(name);
-  return Float32Array.from({ length: n }, () => 2 * random.next() - 1);
+  const values = new Float32Array(n);
+  // A plain loop: the models of the goldens have tens of millions of numbers.
+  for (let i = 0; i < n; i++) values[i] = 2 * random.next() - 1;
+  return values;
 }
 
 /** The value that the goldens' models hold under a parameter's name, in PyTorch's layout. */
@@ -62,4 +65,31 @@ export function expectClose(actual: ArrayLike<number>, golden: GoldenArray, tole
 export function sharedPath(...parts: string[]): string | undefined {
   const path = resolve(process.env.SHOWTELL_SHARED ?? join(here, '..', '..', 'shared'), ...parts);
   return existsSync(path) ? path : undefined;
+}
+
+/**
+ * Prepares native TensorFlow and declares `cases` for it. Where SHOWTELL_BACKEND is wasm, or native TensorFlow cannot
+ * be loaded, they are skipped and a line says why; SHOWTELL_BACKEND=native makes its absence a failure.
+ */
+export async function describeNative(
+  cases: () => void,
+  options: { precision?: 'float32' | 'bfloat16' } = {},
+): Promise<void> {
+  const reason = await whyNoNative(options);
+  if (reason) process.stderr.write(`tests of native TensorFlow are skipped: ${reason}\n`);
+  describe.skipIf(reason)(reason ? 'native TensorFlow (skipped)' : 'native TensorFlow', cases);
+}
+
+async function whyNoNative(options: { precision?: 'float32' | 'bfloat16' }): Promise<string | undefined> {
+  const { SHOWTELL_BACKEND: wanted } = process.env;
+  if (wanted === 'wasm') return 'SHOWTELL_BACKEND is wasm';
+  // Imported here, because most tests that use this file need no backend.
+  const { prepareBackend } = await import('../src/backend/index.js');
+  try {
+    await prepareBackend({ backend: 'native', ...options });
+    return undefined;
+  } catch (error) {
+    if (wanted === 'native') throw error;
+    return messageOf(error);
+  }
 }

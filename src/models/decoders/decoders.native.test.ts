@@ -1,8 +1,8 @@
-import { beforeAll } from 'vitest';
 import { sequenceCases } from '../../../tests/decoders/sequences.js';
 import { parityCases } from '../../../tests/decoders/parity.js';
-import { prepareBackend } from '../../backend/index.js';
+import { describeNative } from '../../../tests/helpers.js';
 
-beforeAll(async () => void (await prepareBackend({ backend: 'native' })));
-parityCases();
-sequenceCases();
+await describeNative(() => {
+  parityCases();
+  sequenceCases();
+});

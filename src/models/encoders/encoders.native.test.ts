@@ -1,3 +1,4 @@
+import { describeNative } from '../../../tests/helpers.js';
 import { encoderCases } from './encoders.cases.js';
 
-encoderCases('native');
+await describeNative(() => encoderCases('native'));
