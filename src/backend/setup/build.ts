@@ -113,7 +113,13 @@ async function useWheels(wanted: Distribution, folder: string, world: World, log
 }
 
 /** The headers of TensorFlow's C API (`tensorflow/c`, also for kernels of one's own) and what those include. */
-const headerFolders = ['tensorflow/c', 'tensorflow/core/platform', 'tsl/platform', 'xla/tsl/c'];
+const headerFolders = [
+  'tensorflow/c',
+  'tensorflow/core/common_runtime/next_pluggable_device/c',
+  'tensorflow/core/platform',
+  'tsl/platform',
+  'xla/tsl/c',
+];
 
 function isWantedOfTensorflow(name: string, libraries: string[]): boolean {
   return (

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { addonOf, nativePlaces } from '../candidates.js';
 import { packageRoot } from '../paths.js';
+import { runtimeDirectory } from '../runtime.js';
 import { checkAddon } from './check.js';
+import { findCompiler } from './tools.js';
 import { realWorld } from './world.js';
 
 const compiled = existsSync(join(packageRoot(), 'dist', 'backend', 'setup', 'check-child.js'));
@@ -26,6 +28,17 @@ it.runIf(compiled && addonHere())('accepts the runtime of this machine', async (
     version: expect.stringMatching(/^\d+\.\d+\.\d+/),
     usesGpu: expect.any(Boolean),
   });
+});
+
+const headers = join(runtimeDirectory(process.env, 'cpu'), 'tensorflow', 'include');
+const compiler = await findCompiler(realWorld(process.env)).catch(() => undefined);
+
+it.runIf(existsSync(headers) && compiler)('keeps the headers that kernels of our own need', async () => {
+  const source = ['kernels.h', 'kernels_experimental.h', 'ops.h', 'tf_tensor.h', 'eager/c_api.h'];
+  const includes = source.flatMap((name) => ['-include', `tensorflow/c/${name}`]);
+  const command = [...compiler!, '-std=c++17', '-fsyntax-only', '-I', headers, ...includes];
+  const result = await realWorld(process.env).run([...command, '-x', 'c++', '/dev/null']);
+  expect(result).toMatchObject({ code: 0 });
 });
 
 it.runIf(compiled)('says what the loader says of a file that is no addon', async () => {
