@@ -111,6 +111,8 @@ function prepareNative(
   const { precision = 'float32', threads } = options;
   // TensorFlow and oneDNN read these from the process when they load.
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+  // TensorFlow uses oneDNN by itself only on CPUs with AVX-512 VNNI; its products and convolutions win on AVX2 as well.
+  if (process.arch === 'x64') process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
   if (precision === 'bfloat16') process.env.ONEDNN_DEFAULT_FPMATH_MODE = 'BF16';
   if (threads) process.env.TF_NUM_INTRAOP_THREADS = process.env.OMP_NUM_THREADS = String(threads);
   const runtime = loadNative(environment, rejected);
