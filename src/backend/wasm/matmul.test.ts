@@ -62,3 +62,20 @@ it('a matrix shared by a batch keeps its broadcasting', async () => {
   await expectAsOnCpu(inputs, ([a, b]) => [tf.matMul(a, b, false, true)]);
   expect(tf.getBackend()).toBe('wasm');
 });
+
+it('the same data as a right factor of several shapes', async () => {
+  const random = Random.from(6);
+  await expectAsOnCpu([drawn(random, [5, 6]), drawn(random, [6]), drawn(random, [4, 1])], ([a, b, c]) =>
+    tf.tidy(() => {
+      const bias = tf.ones<tf.Rank.R1>([6]);
+      const [row, column] = [tf.reshape(b, [1, 6]), tf.reshape(b, [6, 1])];
+      return [
+        tf.matMul(a, column), // (5, 1)
+        tf.matMul(c, row), // (4, 6)
+        tf.fused.matMul({ a: c as tf.Tensor2D, b: row as tf.Tensor2D, bias }), // (4, 6)
+        tf.matMul(a, column), // (5, 1)
+        tf.matMul(tf.reshape(a, [5, 2, 3]), tf.reshape(b, [1, 3, 2])), // (5, 2, 2)
+      ];
+    }),
+  );
+});
