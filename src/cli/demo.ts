@@ -1,11 +1,36 @@
-import { UserError } from '../core/index.js';
-import { defineCommand } from './types.js';
+import { cacheDirectory } from '../core/index.js';
+import { runDemo } from '../demo/index.js';
+import { deviceOf, deviceOptions } from './options.js';
+import { defineCommand, interruptedCode } from './types.js';
 
 export const command = defineCommand({
   name: 'demo',
-  describe: 'demo',
-  options: {},
-  handler() {
-    throw new UserError('`showtell demo` is not there yet');
+  describe: 'draw scenes, train a captioner on them from scratch, and write a report',
+  interruptible: true,
+  options: {
+    out: {
+      type: 'string',
+      default: 'out/demo',
+      requiresArg: true,
+      describe: 'directory of the scenes, the training and the report',
+    },
+    ...deviceOptions,
+  },
+  async handler(args, { log, print, signal, environment }) {
+    const result = await runDemo({
+      directory: args.out,
+      device: deviceOf(args),
+      cacheDirectory: cacheDirectory(environment, process.platform),
+      log,
+      signal,
+    });
+    if (!result) return interruptedCode;
+    const { greedy, beam, report } = result;
+    for (const { image, caption } of greedy.captions.slice(0, 5)) print(`${image}  ${caption.text}`);
+    for (const { bleu, protocol } of [greedy, beam]) {
+      const decoding = protocol.beam === 1 ? 'greedy' : `beam ${protocol.beam}`;
+      print(`${decoding}: BLEU-1..4 ${bleu.map((score) => score.toFixed(3)).join(' / ')}`);
+    }
+    print(`report: ${report}`);
   },
 });

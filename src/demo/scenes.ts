@@ -1,10 +1,9 @@
 /**
  * The demo's world: one or two drawn shapes on a ground. Every scene is a pure function of (seed, split, index).
  *
- * What makes the test honest: of the 30 kinds of object (a shape with a colour), 3 are kept for the test split and 2 for
- * the validation split. Training never shows them, while it shows each of their shapes and each of their colours in other
- * kinds, so a model must put together what it learned apart. Every test scene holds at least one kind of the test's, every
- * validation scene one of the validation's; so every pair of objects in them is new as well.
+ * What makes the test honest: each of the 30 kinds of object (a shape with a colour) is kept off one of the five
+ * grounds, in training. 11 of these 30 combinations of kind and ground belong to the test split, 19 to the validation
+ * split, and every scene of those splits holds at least one of its own. A model must put together what it learned apart.
  */
 import { Random } from '../core/index.js';
 
@@ -55,15 +54,15 @@ export function kindOf(object: { colour: Colour; shape: Shape }): string {
 
 type Kind = Pick<SceneObject, 'colour' | 'shape'>;
 
-/** The split that a kind belongs to: no shape and no colour loses more than one of its kinds to another split. */
-export function splitOfKind(kind: Kind): SplitName {
-  const shape = SHAPES.indexOf(kind.shape);
-  if (COLOURS.indexOf(kind.colour) !== shape) return 'train';
-  return shape % 2 === 0 ? 'test' : 'validation';
+/** The split that owns a kind of object on a ground: of the five grounds of a kind, training lacks exactly one. */
+export function splitOf(kind: Kind, ground: Ground): SplitName {
+  const sum = SHAPES.indexOf(kind.shape) + COLOURS.indexOf(kind.colour) + GROUNDS.indexOf(ground);
+  return sum % 10 === 0 ? 'test' : sum % 5 === 0 ? 'validation' : 'train';
 }
 
 const kinds: Kind[] = SHAPES.flatMap((shape) => COLOURS.map((colour) => ({ shape, colour })));
-const kindsOf = (split: SplitName): Kind[] => kinds.filter((kind) => splitOfKind(kind) === split);
+const kindsOf = (split: SplitName, ground: Ground): Kind[] =>
+  kinds.filter((kind) => splitOf(kind, ground) === split);
 
 /** Radius in pixels: a small object is never taken for a large one. */
 const RADIUS: Record<Size, readonly [least: number, most: number]> = { small: [7, 8.5], large: [12, 14] };
@@ -72,14 +71,16 @@ const ALONE = 0.2; // share of scenes with one object
 
 export function makeScene(seed: number, split: SplitName, index: number): Scene {
   const random = Random.for(seed, 'scene', split, index);
+  const ground = random.pick(GROUNDS);
   const count = random.next() < ALONE ? 1 : 2;
-  const allowed = split === 'train' ? kindsOf('train') : [...kindsOf('train'), ...kindsOf(split)];
-  const chosen = [random.pick(kindsOf(split)), ...(count === 2 ? [random.pick(allowed)] : [])];
+  const own = kindsOf(split, ground);
+  const allowed = split === 'train' ? own : [...kindsOf('train', ground), ...own];
+  const chosen = [random.pick(own), ...(count === 2 ? [random.pick(allowed)] : [])];
   random.shuffle(chosen);
   const objects = chosen.map((kind) => makeObject(random, kind));
   const relation = count === 2 ? random.pick(RELATIONS) : null;
   place(random, objects, relation);
-  return { ground: random.pick(GROUNDS), objects, relation, texture: random.integer(2 ** 31) };
+  return { ground, objects, relation, texture: random.integer(2 ** 31) };
 }
 
 function makeObject(random: Random, kind: Kind): SceneObject {
