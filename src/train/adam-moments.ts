@@ -107,10 +107,13 @@ class NativeMoments implements Moments {
   }
 
   read(): { m: Float32Array; v: Float32Array } {
-    return tf.tidy(() => ({
-      m: this.value(this.m).dataSync<'float32'>().slice(),
-      v: this.value(this.v).dataSync<'float32'>().slice(),
-    }));
+    const read = (handle: tf.Tensor): Float32Array => {
+      const value = this.value(handle);
+      const data = value.dataSync<'float32'>().slice();
+      value.dispose();
+      return data;
+    };
+    return { m: read(this.m), v: read(this.v) };
   }
 
   write(m: tf.Tensor, v: tf.Tensor): void {

@@ -78,10 +78,13 @@ export class Parameters {
     const spec = this.specs.get(name);
     if (!spec) throw new Error(`No parameter is called "${name}".`);
     const { layout, shape } = spec;
-    const data = tf.tidy(() => {
-      const rows = layout === 'linear' || layout === 'gates' ? tf.transpose(value) : value;
-      return (layout === 'gates' || layout === 'gateBias' ? swapGates(rows) : rows).dataSync<'float32'>();
+    const rows = tf.tidy(() => {
+      const turned = layout === 'linear' || layout === 'gates' ? tf.transpose(value) : tf.clone(value);
+      return layout === 'gates' || layout === 'gateBias' ? swapGates(turned) : turned;
     });
+    // Not read inside tidy, which would look for tensors among millions of numbers.
+    const data = rows.dataSync<'float32'>().slice();
+    rows.dispose();
     return { shape: [...shape], data };
   }
 

@@ -144,8 +144,10 @@ export class EncoderParameters {
       if (!variable) state.set(name, entry);
       else {
         const order = toPyTorch[layout];
-        const data = tf.tidy(() => (order ? tf.transpose(variable, order) : variable).dataSync<'float32'>());
-        state.set(name, { shape: entry.shape, data: data.slice() });
+        // Not read inside tidy, which would look for tensors among millions of numbers.
+        const value = order ? tf.transpose(variable, order) : tf.clone(variable as tf.Tensor);
+        state.set(name, { shape: entry.shape, data: value.dataSync<'float32'>().slice() });
+        value.dispose();
       }
     }
     return state;
