@@ -17,15 +17,9 @@ export interface SceneCounts {
 
 const IN_FLIGHT = 16; // images encoded at a time
 
-/** The file name of a scene; `sceneOfName` reads it back. */
+/** The file name of a scene. */
 export function sceneName(split: SplitName, index: number): string {
   return `${split}-${String(index).padStart(4, '0')}.png`;
-}
-
-/** Split and index from a file name of `sceneName`. */
-export function sceneOfName(name: string): { split: SplitName; index: number } {
-  const [split, index] = name.replace('.png', '').split('-');
-  return { split: split as SplitName, index: Number(index) };
 }
 
 /** Makes `images/*.png`, `captions.txt` (CSV), `train.txt`, `validation.txt` and `test.txt` in `directory`. */
