@@ -9,16 +9,16 @@ const FILL: Record<Colour, string> = {
   blue: '#2456d6',
   yellow: '#f7d417',
   purple: '#8a2fb8',
-  white: '#ffffff',
+  black: '#23262e',
 };
 
 /** Upper and lower colour of each ground. */
 const GROUND: Record<Ground, readonly [string, string]> = {
-  grass: ['#a5cf7a', '#7db356'],
-  sand: ['#ecd9a6', '#d9bd7e'],
-  snow: ['#eef3f8', '#d3deea'],
-  sky: ['#8ec9f0', '#c4e4f8'],
-  night: ['#141a38', '#2a3157'],
+  grass: ['#d9ebc6', '#c6e0ac'],
+  sand: ['#f5e9cc', '#ecdcb2'],
+  snow: ['#f4f6f9', '#e4eaf0'],
+  sky: ['#c2e0f6', '#d8ecfa'],
+  dusk: ['#e0cdea', '#f3d9dc'],
 };
 
 /** @param side width and height in pixels at which the drawing asks to be shown */
@@ -78,15 +78,15 @@ function drawTexture(scene: Scene): string {
     ).join('');
   switch (scene.ground) {
     case 'grass':
-      return `<path fill="none" stroke="#5d9a3c" stroke-width="0.7" d="${many(26, (x, y) => `M${x} ${y}l-0.8 -2.2M${x} ${y}l0.9 -2.4`)}"/>`;
+      return `<path fill="none" stroke="#a5c987" stroke-width="0.7" d="${many(26, (x, y) => `M${x} ${y}l-0.8 -2.2M${x} ${y}l0.9 -2.4`)}"/>`;
     case 'sand':
-      return `<g fill="#b8995a">${many(34, (x, y) => `<circle cx="${x}" cy="${y}" r="0.5"/>`)}</g>`;
+      return `<g fill="#d8c08a">${many(34, (x, y) => `<circle cx="${x}" cy="${y}" r="0.5"/>`)}</g>`;
     case 'snow':
-      return `<g fill="#b3c5d9">${many(18, (x, y) => `<ellipse cx="${x}" cy="${y}" rx="2.2" ry="0.5"/>`)}</g>`;
+      return `<g fill="#c9d5e2">${many(18, (x, y) => `<ellipse cx="${x}" cy="${y}" rx="2.2" ry="0.5"/>`)}</g>`;
     case 'sky':
       return `<g fill="#ffffff" fill-opacity="0.55">${many(3, (x, y) => `<ellipse cx="${x}" cy="${y}" rx="8" ry="2.4"/><ellipse cx="${round(x + 3)}" cy="${round(y - 1.6)}" rx="4" ry="2.2"/>`)}</g>`;
-    case 'night':
-      return `<g fill="#f4efc8">${many(22, (x, y) => `<circle cx="${x}" cy="${y}" r="0.45"/>`)}</g>`;
+    case 'dusk':
+      return `<g fill="#b79fc9">${many(22, (x, y) => `<circle cx="${x}" cy="${y}" r="0.45"/>`)}</g>`;
   }
 }
 

@@ -24,7 +24,7 @@ describe('scenes', () => {
     const all = SPLITS.flatMap((split) => scenes(split, 50));
     const text = all.map((scene) => drawScene(scene) + captionsOf(scene).join()).join('\n');
     // Written down when the demo's scores were measured: another hash is another data set.
-    expect(fnv1a(text).toString(16)).toBe('1a921b1e');
+    expect(fnv1a(text).toString(16)).toBe('3e6a372a');
     expect(makeScene(2, 'train', 0)).not.toEqual(makeScene(1, 'train', 0));
   });
 
@@ -73,7 +73,7 @@ function read(caption: string): { objects: string[]; ground: string; first: numb
   const objects = [...text.matchAll(/(small|large) (circle|square|triangle|star|heart) in (\w+)/g)].map(
     ([, size, shape, colour]) => `${size} ${colour} ${shape}`,
   );
-  const [, ground] = /(?:on|in) the (grass|sand|snow|sky|night)/.exec(text)!;
+  const [, ground] = /(?:on the|in the|at) (grass|sand|snow|sky|dusk)/.exec(text)!;
   if (objects.length === 1) return { objects, ground, first: null };
   // Which of the two, in order of mention, is the left or upper one.
   const mentionedLast = /(right of|below|on its left|over it)|^(left of|above)/.test(text);

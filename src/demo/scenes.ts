@@ -11,9 +11,9 @@ import { Random } from '../core/index.js';
 export const SCENE_SIZE = 64;
 
 export const SHAPES = ['circle', 'square', 'triangle', 'star', 'heart'] as const;
-export const COLOURS = ['red', 'green', 'blue', 'yellow', 'purple', 'white'] as const;
+export const COLOURS = ['red', 'green', 'blue', 'yellow', 'purple', 'black'] as const;
 export const SIZES = ['small', 'large'] as const;
-export const GROUNDS = ['grass', 'sand', 'snow', 'sky', 'night'] as const;
+export const GROUNDS = ['grass', 'sand', 'snow', 'sky', 'dusk'] as const;
 /** Where the second object is seen from the first: the first is the left one, or the upper one. */
 export const RELATIONS = ['left', 'above'] as const;
 export const SPLITS = ['train', 'validation', 'test'] as const;
@@ -67,7 +67,7 @@ const kindsOf = (split: SplitName, ground: Ground): Kind[] =>
 /** Radius in pixels: a small object is never taken for a large one. */
 const RADIUS: Record<Size, readonly [least: number, most: number]> = { small: [7, 8.5], large: [12, 14] };
 const GAP = 3; // pixels between two objects
-const ALONE = 0.2; // share of scenes with one object
+const ALONE = 0.3; // share of scenes with one object
 
 export function makeScene(seed: number, split: SplitName, index: number): Scene {
   const random = Random.for(seed, 'scene', split, index);

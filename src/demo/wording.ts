@@ -13,7 +13,7 @@ const PLACE: Record<Ground, string> = {
   sand: 'on the sand',
   snow: 'on the snow',
   sky: 'in the sky',
-  night: 'in the night',
+  dusk: 'at dusk',
 };
 
 /** Words for a pair: the first object is left of, or above, the second. */

@@ -67,7 +67,7 @@ export class TrainingStep {
 
   private throughEncoder(images: tf.Tensor4D, batch: CaptionBatch, seed: number) {
     const { value: loss, grads } = tf.variableGrads(() => {
-      const map = this.encoder.forward(images, this.config.encoder.stage);
+      const map = this.encoder.forward(images, this.config.encoder.stage, { training: true });
       return this.decoder.loss(poolForDecoder(this.encoder, this.decoder, map), batch, {
         training: true,
         seed,

@@ -14,8 +14,11 @@ export interface Encoder {
   outputShape(height: number, width: number, stage?: string | null): [number, number, number];
   /** By torchvision's names; empty when frozen. */
   variables(): Map<string, tf.Variable>;
-  /** Normalised images (B, H, W, 3) -> feature map (B, H', W', C) of `stage`, by default the last. */
-  forward(images: tf.Tensor4D, stage?: string | null): tf.Tensor4D;
+  /**
+   * Normalised images (B, H, W, 3) -> feature map (B, H', W', C) of `stage`, by default the last.
+   * @param options training: an encoder that started from random weights normalises by the batch and learns from it
+   */
+  forward(images: tf.Tensor4D, stage?: string | null, options?: { training?: boolean }): tf.Tensor4D;
   /** Mean over the places of a map: (B, H', W', C) -> (B, C). */
   pooled(map: tf.Tensor4D): tf.Tensor2D;
   /** (B, C) of the last stage -> (B, classes); absent when the weights hold no classifier. */
@@ -78,18 +81,28 @@ export class StagedEncoder implements Encoder {
     return this.parts.parameters.variables();
   }
 
-  forward(images: tf.Tensor4D, stage?: string | null): tf.Tensor4D {
+  forward(
+    images: tf.Tensor4D,
+    stage?: string | null,
+    { training = false }: { training?: boolean } = {},
+  ): tf.Tensor4D {
     const stages = this.upTo(stage);
-    return tf.tidy(() => {
-      let x = images; // (B, H, W, 3)
-      for (const { layer } of stages) {
-        const y = layer(x); // (B, H', W', C)
-        // Outside of automatic differentiation the map before is no longer needed: this bounds memory.
-        if (!this.trainable && x !== images) x.dispose();
-        x = y;
-      }
-      return x;
-    });
+    const { parameters } = this.parts;
+    parameters.normalisesByBatch = training && parameters.learnsStatistics;
+    try {
+      return tf.tidy(() => {
+        let x = images; // (B, H, W, 3)
+        for (const { layer } of stages) {
+          const y = layer(x); // (B, H', W', C)
+          // Outside of automatic differentiation the map before is no longer needed: this bounds memory.
+          if (!this.trainable && x !== images) x.dispose();
+          x = y;
+        }
+        return x;
+      });
+    } finally {
+      parameters.normalisesByBatch = false;
+    }
   }
 
   pooled(map: tf.Tensor4D): tf.Tensor2D {

@@ -174,6 +174,38 @@ export function encoderCases(backend: 'native' | 'wasm'): void {
     });
   });
 
+  it('learns BatchNorm statistics when it starts from random weights', () => {
+    const encoder = createEncoder({ name: 'small_cnn', state: null, train: 'all', seed: 1 });
+    tf.tidy(() => {
+      const x = images(32, 4);
+      const before = encoder.forward(x).dataSync();
+      const byBatch = encoder.forward(x, null, { training: true }).dataSync();
+      expect(byBatch).not.toEqual(before);
+      // Each step blends a tenth of the batch's statistics in: after many on one batch they are the batch's.
+      for (let step = 0; step < 100; step++) tf.tidy(() => void encoder.forward(x, null, { training: true }));
+      const frozen = createEncoder({ name: 'small_cnn', state: encoder.stateDict(), train: 'none', seed: 1 });
+      for (const learnt of [encoder.forward(x).dataSync(), frozen.forward(x).dataSync()]) {
+        // The running variance is the unbiased one, N / (N - 1) times the batch's; N is 64 in the last layer.
+        const worst = learnt.reduce((max, value, i) => Math.max(max, Math.abs(value - byBatch[i])), 0);
+        expect(worst).toBeLessThan(0.05);
+      }
+      frozen.dispose();
+    });
+    encoder.dispose();
+  });
+
+  it('leaves BatchNorm statistics as they are when it starts from given weights', () => {
+    const state = drawnState('small_cnn');
+    const encoder = createEncoder({ name: 'small_cnn', state, train: 'all', seed: 1 });
+    tf.tidy(() => {
+      const x = images(32, 4);
+      const training = encoder.forward(x, null, { training: true }).dataSync();
+      expect(training).toEqual(encoder.forward(x).dataSync());
+    });
+    expectSameState(encoder.stateDict(), state);
+    encoder.dispose();
+  });
+
   it('draws the same weights from the same seed, others from another', () => {
     const weights = (seed: number) => {
       const encoder = createEncoder({ name: 'small_cnn', state: null, train: 'none', seed });

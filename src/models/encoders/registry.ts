@@ -64,13 +64,14 @@ export const encoders: Record<string, EncoderEntry> = {
       top1: 67.668,
     },
   },
-  small_cnn: { create: smallCnn, parameters: 185_280, weights: null },
+  small_cnn: { create: smallCnn, parameters: 80_912, weights: null },
 };
 
 /**
  * Builds an encoder. The backend must be prepared.
  * @param state weights under torchvision's names, with or without the classifier; null draws them from the seed
- * @param train none: constants with BatchNorm folded in; all: variables, BatchNorm statistics fixed
+ * @param train none: constants with BatchNorm folded in; all: variables; BatchNorm statistics are learnt when
+ *   `state` is null, otherwise fixed
  * @throws UserError that names the parameters that do not fit
  */
 export function createEncoder(options: {

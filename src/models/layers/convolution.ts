@@ -1,5 +1,6 @@
-/** Convolutions with PyTorch's padding, each with its BatchNorm folded in. */
+/** Convolutions with PyTorch's padding, each with its BatchNorm: folded in, or by the batch's own statistics. */
 import { tf } from '../../backend/index.js';
+import { batchNorm, MOMENTUM } from './batch-norm.js';
 import type { EncoderParameters, Initial } from './parameters.js';
 
 /** (B, H, W, C) -> (B, H', W', C') */
@@ -39,7 +40,8 @@ export function heFanIn(inputs: number, kernel: number): Initial {
 
 /**
  * w x, then gamma (y - mean) / sqrt(var + eps) + beta, as one convolution with kernel w gamma / sqrt(var + eps) and
- * bias beta - mean gamma / sqrt(var + eps). Frozen weights are folded once, trained ones at every call.
+ * bias beta - mean gamma / sqrt(var + eps). Frozen weights are folded once, trained ones at every call; while an
+ * encoder that starts from random weights is trained, mean and var are the batch's and nothing is folded.
  */
 export function convolution(parameters: EncoderParameters, spec: ConvolutionSpec): Layer {
   const { name, norm, inputs, outputs, kernel, stride = 1, depthwise = false } = spec;
@@ -51,25 +53,37 @@ export function convolution(parameters: EncoderParameters, spec: ConvolutionSpec
     spec.initial,
   );
   let fold: () => Folded;
+  let byBatch: ((y: tf.Tensor4D) => tf.Tensor4D) | undefined;
   if (norm === undefined) {
     const bias = parameters.parameter(`${name}.bias`, [outputs], 'vector', { constant: 0 });
     fold = () => ({ kernel: weight() as tf.Tensor4D, bias: bias() as tf.Tensor1D });
   } else {
     const gamma = parameters.parameter(`${norm}.weight`, [outputs], 'vector', { constant: 1 });
     const beta = parameters.parameter(`${norm}.bias`, [outputs], 'vector', { constant: 0 });
-    const mean = parameters.buffer(`${norm}.running_mean`, [outputs], 0);
-    const variance = parameters.buffer(`${norm}.running_var`, [outputs], 1);
+    const mean = parameters.statistic(`${norm}.running_mean`, [outputs], 0);
+    const variance = parameters.statistic(`${norm}.running_var`, [outputs], 1);
     parameters.buffer(`${norm}.num_batches_tracked`, [], 0);
+    const epsilon = spec.epsilon!;
+    byBatch = (y) =>
+      batchNorm(y, {
+        gamma: gamma() as tf.Tensor1D,
+        beta: beta() as tf.Tensor1D,
+        epsilon,
+        seen(batchMean, batchVariance) {
+          mean.blend(batchMean, MOMENTUM);
+          variance.blend(batchVariance, MOMENTUM);
+        },
+      });
     fold = () => {
-      const scale = tf.div(gamma(), tf.sqrt(tf.add(variance(), spec.epsilon!))) as tf.Tensor1D; // (O)
+      const scale = tf.div(gamma(), tf.sqrt(tf.add(variance.value(), epsilon))) as tf.Tensor1D; // (O)
       const channel = depthwise ? tf.reshape(scale, [outputs, 1]) : scale;
       return {
         kernel: tf.mul(weight(), channel) as tf.Tensor4D,
-        bias: tf.sub(beta(), tf.mul(mean(), scale)) as tf.Tensor1D,
+        bias: tf.sub(beta(), tf.mul(mean.value(), scale)) as tf.Tensor1D,
       };
     };
   }
-  const apply = (x: tf.Tensor4D, { kernel: k, bias }: Folded): tf.Tensor4D => {
+  const convolve = (x: tf.Tensor4D, k: tf.Tensor4D): tf.Tensor4D => {
     // 'same' pads as PyTorch only where the stride is 1.
     const pad = (kernel - 1) / 2;
     const explicit = stride > 1 && pad > 0;
@@ -82,10 +96,17 @@ export function convolution(parameters: EncoderParameters, spec: ConvolutionSpec
         ]) as tf.Tensor4D)
       : x;
     const mode = explicit ? 'valid' : 'same';
-    const y = depthwise ? tf.depthwiseConv2d(padded, k, stride, mode) : tf.conv2d(padded, k, stride, mode);
-    return tf.add(y, bias);
+    return depthwise ? tf.depthwiseConv2d(padded, k, stride, mode) : tf.conv2d(padded, k, stride, mode);
   };
-  if (parameters.trainable) return (x) => tf.tidy(() => apply(x, fold()));
+  const apply = (x: tf.Tensor4D, { kernel: k, bias }: Folded): tf.Tensor4D => tf.add(convolve(x, k), bias);
+  if (parameters.trainable) {
+    return (x) =>
+      tf.tidy(() =>
+        byBatch && parameters.normalisesByBatch
+          ? byBatch(convolve(x, weight() as tf.Tensor4D))
+          : apply(x, fold()),
+      );
+  }
   const folded = tf.tidy(() => fold() as unknown as tf.TensorContainerObject) as unknown as Folded;
   parameters.keep(folded.kernel);
   parameters.keep(folded.bias);

@@ -31,7 +31,15 @@ export type Initial = { constant: number } | { std: number };
 interface Declared {
   layout: Layout;
   entry: StateEntry;
+  /** Of parameters that are trained, and of statistics that are learnt. */
   variable?: tf.Variable;
+}
+
+/** Running statistics of a BatchNorm. */
+export interface Statistic {
+  value(): tf.Tensor;
+  /** Moves it towards the batch's by a share of the way, where statistics are learnt. */
+  blend(batch: tf.Tensor, share: number): void;
 }
 
 const size = (shape: number[]) => shape.reduce((a, b) => a * b, 1);
@@ -41,6 +49,8 @@ export class EncoderParameters {
   private readonly declared = new Map<string, Declared>();
   private readonly problems: string[] = [];
   private readonly constants: tf.Tensor[] = [];
+  /** Whether BatchNorms now normalise by the batch's statistics and learn them. */
+  normalisesByBatch = false;
 
   /** @param state values; null draws initial ones from the seed */
   constructor(
@@ -70,11 +80,29 @@ export class EncoderParameters {
     return () => variable;
   }
 
+  /** Statistics belong to the weights: they are learnt from random weights on, and stay as they are with given ones. */
+  get learnsStatistics(): boolean {
+    return this.trainable && this.state === null;
+  }
+
   /** Declares a value that training leaves as it is. */
   buffer(name: string, shape: number[], constant: number): () => tf.Tensor {
     const entry = this.entry(name, shape, { constant });
     this.declared.set(name, { layout: 'vector', entry });
     return () => tf.tensor(entry.data.slice(), shape, 'float32');
+  }
+
+  /** Declares running statistics: a buffer, or a variable that no gradient changes. */
+  statistic(name: string, shape: number[], constant: number): Statistic {
+    const value = this.buffer(name, shape, constant);
+    if (!this.learnsStatistics) return { value, blend: () => {} };
+    const variable = tf.tidy(() => tf.variable(value(), false));
+    this.declared.get(name)!.variable = variable;
+    return {
+      value: () => variable,
+      blend: (batch, share) =>
+        tf.tidy(() => variable.assign(tf.add(tf.mul(variable, 1 - share), tf.mul(batch, share)))),
+    };
   }
 
   /** True when the weights hold a parameter, or when all are drawn. */
@@ -131,9 +159,10 @@ export class EncoderParameters {
     );
   }
 
+  /** Those that gradients change. */
   variables(): Map<string, tf.Variable> {
     const all = new Map<string, tf.Variable>();
-    for (const [name, { variable }] of this.declared) if (variable) all.set(name, variable);
+    for (const [name, { variable }] of this.declared) if (variable?.trainable) all.set(name, variable);
     return all;
   }
 
@@ -155,6 +184,6 @@ export class EncoderParameters {
 
   dispose(): void {
     tf.dispose(this.constants);
-    for (const variable of this.variables().values()) variable.dispose();
+    for (const { variable } of this.declared.values()) variable?.dispose();
   }
 }

@@ -1,0 +1,3 @@
+import { batchNormCases } from './batch-norm.cases.js';
+
+batchNormCases('wasm');
