@@ -44,8 +44,8 @@ export function trainingStep(sizes: DecoderSizes, rows: number, random: Random) 
   const record = sizes.positions * sizes.channels;
   const features = syntheticFeatures(rows * record, random); // (B, P, C)
   const step = new TrainingStep(config, encoder, decoder, {
-    shape: [sizes.positions, sizes.channels],
-    read: (images) => features.slice(0, images.length * record),
+    input: ({ length }) =>
+      tf.tensor(features.slice(0, length * record), [length, sizes.positions, sizes.channels]),
   });
   return { step, decoder };
 }

@@ -5,7 +5,7 @@ import { tf } from './tf.js';
 
 /** An attribute of a TensorFlow op, tagged with its kind as `ops.pbtxt` names it. */
 export type NativeAttribute =
-  | { type: 'float32' | 'int32' | 'bool' }
+  | { type: 'float32' | 'int32' | 'uint8' | 'bool' }
   | { int: number }
   | { float: number }
   | { bool: boolean }
@@ -22,11 +22,14 @@ interface Binding {
   readonly TF_ATTR_SHAPE: number;
   readonly TF_FLOAT: number;
   readonly TF_INT32: number;
+  readonly TF_UINT8: number;
   readonly TF_BOOL: number;
+  createTensor(shape: number[], dtype: number, values: Uint8Array): number;
 }
 
 interface NativeKernelBackend {
   readonly binding: Binding;
+  createOutputTensor(metadata: { id: number; shape: number[]; dtype: number }): tf.Tensor;
   executeMultipleOutputs(
     name: string,
     attributes: { name: string; type: number; value: unknown }[],
@@ -57,7 +60,12 @@ export function nativeOp(
 
 function encode(attribute: NativeAttribute, binding: Binding): { type: number; value: unknown } {
   if ('type' in attribute) {
-    const types = { float32: binding.TF_FLOAT, int32: binding.TF_INT32, bool: binding.TF_BOOL };
+    const types = {
+      float32: binding.TF_FLOAT,
+      int32: binding.TF_INT32,
+      uint8: binding.TF_UINT8,
+      bool: binding.TF_BOOL,
+    };
     return { type: binding.TF_ATTR_TYPE, value: types[attribute.type] };
   }
   if ('int' in attribute) return { type: binding.TF_ATTR_INT, value: attribute.int };
@@ -66,6 +74,24 @@ function encode(attribute: NativeAttribute, binding: Binding): { type: number; v
   if ('string' in attribute) return { type: binding.TF_ATTR_STRING, value: attribute.string };
   if ('ints' in attribute) return { type: binding.TF_ATTR_INT, value: attribute.ints };
   return { type: binding.TF_ATTR_SHAPE, value: attribute.shape };
+}
+
+/** Bytes as float32 of the same values. Native TensorFlow converts them, on all its threads. */
+export function floatsFromBytes(bytes: Uint8Array, shape: number[]): tf.Tensor {
+  if (!isNative()) return tf.tensor(new Float32Array(bytes), shape);
+  return tf.tidy(() => {
+    const backend = tf.backend() as unknown as NativeKernelBackend;
+    const { binding } = backend;
+    const dtype = binding.TF_UINT8;
+    // TensorFlow.js believes this to be int32; only Cast sees it.
+    const raw = backend.createOutputTensor({ id: binding.createTensor(shape, dtype, bytes), shape, dtype });
+    const attributes = {
+      SrcT: { type: 'uint8' },
+      DstT: { type: 'float32' },
+      Truncate: { bool: false },
+    } as const;
+    return nativeOp('Cast', attributes, [raw])[0];
+  });
 }
 
 /**

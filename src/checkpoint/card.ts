@@ -58,7 +58,7 @@ export function modelCard(parts: {
           `- Taken after epoch ${metrics.epoch} (step ${metrics.step}), ${Math.round(metrics.seconds)} s of training; training loss ${metrics.trainLoss?.toFixed(3) ?? 'unknown'} nats a token`,
         ]
       : []),
-    '- The whole configuration is in `config.yaml`.',
+    '- Command: `showtell train --config config.yaml`, with the `config.yaml` of this directory: the whole configuration.',
     '',
     '## Scores',
     ...scoreLines(metrics),

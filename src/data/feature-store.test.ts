@@ -41,10 +41,13 @@ function options(images: string[], more: Partial<FeatureStoreOptions> = {}): Fea
     imageDirectory: folder,
     imageConfig,
     featureShape: [4, 2],
-    encode(batch, count) {
+    encode(pixels, count) {
       encodedImages += count;
       const features = new Float32Array(count * 8);
-      for (let i = 0; i < count * 4; i++) features.set([batch[i * 3], -batch[i * 3]], i * 2);
+      for (let i = 0; i < count * 4; i++) {
+        const grey = pixels[i * 3] / 255;
+        features.set([grey, -grey], i * 2);
+      }
       return features;
     },
     batchSize: 3,
@@ -195,8 +198,8 @@ describe('FeatureStore', () => {
   });
 
   it('names the image whose features are not finite, and keeps the others', async () => {
-    const encode = (batch: Float32Array, count: number) =>
-      Float32Array.from({ length: count * 8 }, (_, i) => (batch[Math.floor(i / 8) * 12] > 0.5 ? NaN : 1));
+    const encode = (pixels: Uint8Array, count: number) =>
+      Float32Array.from({ length: count * 8 }, (_, i) => (pixels[Math.floor(i / 8) * 12] > 127 ? NaN : 1));
     const failing = FeatureStore.openOrBuild(options(Object.keys(greys), { encode }));
     await expect(failing).rejects.toThrow(/image6\.png are not finite/);
     expect(readFileSync(file('journal.txt'), 'utf8').trim().split('\n').length).toBe(6);

@@ -29,8 +29,8 @@ export interface FeatureStoreOptions {
   imageConfig: ImageConfig;
   /** of one image, for instance [7, 7, 576] */
   featureShape: readonly number[];
-  /** features (count, ...featureShape) of `count` normalised images (count, H, W, 3) */
-  encode: (batch: Float32Array, count: number) => Float32Array | Promise<Float32Array>;
+  /** features (count, ...featureShape) of `count` images (count, H, W, 3) */
+  encode: (pixels: Uint8Array, count: number) => Float32Array | Promise<Float32Array>;
   /** images encoded at a time */
   batchSize?: number;
   onBadImage: 'error' | 'skip';
@@ -166,7 +166,7 @@ export class FeatureStore {
   private async encodeAll(todo: Map<string, FileFacts>, journal: Journal, lock: StoreLock): Promise<void> {
     const { imageConfig, imageDirectory, log, signal } = this.options;
     const images = [...todo.keys()];
-    const batchSize = this.options.batchSize ?? 32;
+    const batchSize = this.options.batchSize ?? 64;
     const writer = new StoreWriter(this.options, journal, this.shards, lock, this.positions);
     const progress = log.progress('encoding images', images.length);
     let done = 0;

@@ -1,17 +1,16 @@
 /**
  * Images in memory, for encoders that are trained and so see every image many times: 8-bit pixels after resize and
- * crop, normalised when a batch is read.
+ * crop.
  */
 import type { ImageConfig } from '../config/index.js';
 import { UserError, type Log } from '../core/index.js';
 import { BadImages, loadImages, type SkippedImage } from './image-loader.js';
 import type { RgbImage } from './image.js';
-import { imageSize, normalize } from './preprocess.js';
+import { imageSize, stackPixels } from './preprocess.js';
 
 export class ImageCache {
   private constructor(
     private readonly pixels: ReadonlyMap<string, RgbImage>,
-    private readonly imageConfig: ImageConfig,
     readonly skipped: readonly SkippedImage[],
   ) {}
 
@@ -52,22 +51,21 @@ export class ImageCache {
       progress.end();
     }
     bad.finish(images.length);
-    return new ImageCache(pixels, o.imageConfig, bad.skipped);
+    return new ImageCache(pixels, bad.skipped);
   }
 
   has(image: string): boolean {
     return this.pixels.has(image);
   }
 
-  /** Normalised images (B, H, W, 3), in a new array. */
-  read(images: readonly string[]): Float32Array {
-    return normalize(
+  /** (B, H, W, 3), in a new array. */
+  read(images: readonly string[]): Uint8Array {
+    return stackPixels(
       images.map((image) => {
         const pixels = this.pixels.get(image);
         if (!pixels) throw new Error(`the image ${image} is not in memory`);
         return pixels;
       }),
-      this.imageConfig,
     );
   }
 }

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { expectClose, readGolden, sharedPath } from '../../tests/helpers.js';
 import { imageSchema } from '../config/index.js';
-import { decodeImage, type RgbImage } from './image.js';
-import { imageSize, normalize, resizeAndCrop } from './preprocess.js';
+import type { RgbImage } from './image.js';
+import { imageSize, resizeAndCrop, stackPixels } from './preprocess.js';
 
 const defaults = imageSchema.parse({});
 
@@ -64,30 +63,7 @@ describe('imageSize', () => {
   });
 });
 
-describe('normalize', () => {
-  it('is (v / 255 - mean) / std per channel', () => {
-    const pixels = { width: 2, height: 1, data: Uint8Array.from([0, 128, 255, 10, 20, 30]) };
-    const result = normalize([pixels, pixels], defaults);
-    expect(result.length).toBe(12);
-    const { mean, std } = defaults;
-    pixels.data.forEach((v, i) => {
-      // float32 rounding of a number below 3
-      expect(result[6 + i]).toBeCloseTo((v / 255 - mean[i % 3]) / std[i % 3], 6);
-    });
-  });
+it('stackPixels refuses images of different sizes', () => {
+  expect(stackPixels([ramp(2, 1), ramp(2, 1)])).toEqual(Uint8Array.of(0, 0, 7, 1, 0, 7, 0, 0, 7, 1, 0, 7));
+  expect(() => stackPixels([ramp(2, 1), ramp(1, 2)])).toThrow('a batch of 2x1 images holds one of 1x2');
 });
-
-const photos = sharedPath('datasets', 'flickr8k', 'images');
-
-describe.skipIf(!photos)(
-  'real photos through decode, resize, crop and normalise (needs the shared photos)',
-  () => {
-    const golden = readGolden('mobilenet_v3_small_real.json');
-    it.each(Object.keys(golden.images))('%s', async (name) => {
-      const image = await decodeImage(`${photos}/${name}`);
-      const input = normalize([resizeAndCrop(image, defaults)], defaults);
-      // Bytes are equal, so only the rounding of float32 is left.
-      expectClose(input, golden.images[name].input, 1e-6);
-    });
-  },
-);

@@ -1,6 +1,6 @@
 /**
- * torchvision's preprocessing of classification models: Resize > CenterCrop > ToTensor > Normalize, with the same
- * roundings, so that an encoder sees the numbers it was trained on.
+ * torchvision's preprocessing of classification models up to pixels: Resize > CenterCrop with the same roundings.
+ * ToTensor > Normalize follow on the device (infer/features.ts).
  */
 import type { ImageConfig } from '../config/index.js';
 import { UserError } from '../core/index.js';
@@ -60,31 +60,17 @@ export function resizeAndCrop(image: RgbImage, config: ImageConfig): RgbImage {
   return { width: side, height: side, data };
 }
 
-/** (v / 255 - mean) / std for all 256 values of each channel, rounded to float32 at each step as PyTorch does. */
-function normalizeTables({ mean, std }: ImageConfig): Float32Array[] {
-  const f = Math.fround;
-  return [0, 1, 2].map((channel) =>
-    Float32Array.from({ length: 256 }, (_, v) => f(f(f(v / 255) - f(mean[channel])) / f(std[channel]))),
-  );
-}
-
 /** Images of one size as one array (B, H, W, 3). */
-export function normalize(images: readonly RgbImage[], config: ImageConfig): Float32Array {
-  const [red, green, blue] = normalizeTables(config);
-  const pixels = images.length === 0 ? 0 : images[0].width * images[0].height;
-  const result = new Float32Array(images.length * pixels * 3);
+export function stackPixels(images: readonly RgbImage[]): Uint8Array {
+  const length = images.length === 0 ? 0 : images[0].data.length;
+  const result = new Uint8Array(images.length * length);
   images.forEach(({ width, height, data }, n) => {
     if (width !== images[0].width || height !== images[0].height) {
       throw new Error(
         `a batch of ${images[0].width}x${images[0].height} images holds one of ${width}x${height}`,
       );
     }
-    let to = n * pixels * 3;
-    for (let from = 0; from < pixels * 3; from += 3, to += 3) {
-      result[to] = red[data[from]];
-      result[to + 1] = green[data[from + 1]];
-      result[to + 2] = blue[data[from + 2]];
-    }
+    result.set(data, n * length);
   });
   return result;
 }

@@ -1,9 +1,8 @@
 /** The writing half of a feature store: encodes batches, appends their records, and commits now and then. */
 import { crc32 } from 'node:zlib';
-import type { ImageConfig } from '../config/index.js';
 import { toHalf, UserError } from '../core/index.js';
 import type { RgbImage } from './image.js';
-import { normalize } from './preprocess.js';
+import { stackPixels } from './preprocess.js';
 import type { Journal, StoredImage } from './store-journal.js';
 import type { StoreLock } from './store-lock.js';
 import type { Shards } from './store-shards.js';
@@ -22,9 +21,8 @@ export interface Waiting {
 
 /** What the writer needs of the store's options. */
 interface EncodeOptions {
-  imageConfig: ImageConfig;
   featureShape: readonly number[];
-  encode: (batch: Float32Array, count: number) => Float32Array | Promise<Float32Array>;
+  encode: (pixels: Uint8Array, count: number) => Float32Array | Promise<Float32Array>;
 }
 
 export class StoreWriter {
@@ -68,12 +66,9 @@ export class StoreWriter {
   }
 
   async encode(batch: readonly Waiting[]): Promise<void> {
-    const { encode, imageConfig, featureShape } = this.options;
-    const input = normalize(
-      batch.map(({ pixels }) => pixels),
-      imageConfig,
-    ); // (B, H, W, 3)
-    const features = await encode(input, batch.length); // (B, ...featureShape)
+    const { encode, featureShape } = this.options;
+    const pixels = stackPixels(batch.map((waiting) => waiting.pixels)); // (B, H, W, 3)
+    const features = await encode(pixels, batch.length); // (B, ...featureShape)
     const size = this.shards.recordBytes / 2;
     if (features.length !== batch.length * size) {
       throw new Error(

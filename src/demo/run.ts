@@ -41,7 +41,7 @@ export interface DemoResult {
 /** WebAssembly computes on one core, at a tenth of native TensorFlow's speed and less. */
 const counts: Record<BackendInfo['name'], SceneCounts> = {
   native: { train: 2000, validation: 100, test: 200, seed: 1 },
-  wasm: { train: 800, validation: 50, test: 100, seed: 1 },
+  wasm: { train: 2000, validation: 50, test: 100, seed: 1 },
 };
 
 /** Scenes of the test split in the report. */

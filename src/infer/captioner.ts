@@ -2,7 +2,14 @@
 import { prepareBackend, type BackendOptions } from '../backend/index.js';
 import { loadCheckpoint, type Checkpoint } from '../checkpoint/index.js';
 import { UserError } from '../core/index.js';
-import { decodeImage, imageSize, normalize, prefetch, resizeAndCrop, type RgbImage } from '../data/index.js';
+import {
+  decodeImage,
+  imageSize,
+  prefetch,
+  resizeAndCrop,
+  stackPixels,
+  type RgbImage,
+} from '../data/index.js';
 import { captionOf, type Caption } from './captions.js';
 import { decode, type DecodeOptions } from './decode.js';
 import { encodePixels } from './features.js';
@@ -109,7 +116,7 @@ export class Captioner {
   private captionPixels(images: RgbImage[], { attention, ...search }: CaptionOptions): ImageCaption[] {
     if (images.length === 0) return [];
     const { config, encoder, decoder, vocabulary } = this.checkpoint;
-    const features = encodePixels(encoder, decoder, config, normalize(images, config.image));
+    const features = encodePixels(encoder, decoder, config, stackPixels(images));
     try {
       const [height, width] = encoder.outputShape(...imageSize(config.image), config.encoder.stage);
       return decode(decoder, features, { ...search, attention }).map(([best]) => ({

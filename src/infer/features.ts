@@ -1,7 +1,7 @@
 /** From images to what a decoder takes: through a feature store on disk, or by encoding pixels when asked. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { tf } from '../backend/index.js';
+import { floatsFromBytes, tf } from '../backend/index.js';
 import type { Config } from '../config/index.js';
 import type { Log } from '../core/index.js';
 import { FeatureStore, imageSize } from '../data/index.js';
@@ -21,26 +21,41 @@ export function poolForDecoder(encoder: Encoder, decoder: Decoder, map: tf.Tenso
     : tf.reshape(map, [size, height * width, channels]);
 }
 
-/** Features of normalised images (B, H, W, 3): (B, P, C) or (B, C). */
+/** ToTensor and Normalize of torchvision, (v / 255 - mean) / std, with its roundings: pixels (B, H, W, 3), as floats. */
+export function normalizePixels(pixels: Uint8Array, image: Config['image']): tf.Tensor4D {
+  const [height, width] = imageSize(image);
+  const size = pixels.length / (height * width * 3);
+  return tf.tidy(() => {
+    // A whole row of pixels at a time: TensorFlow is slow where the last axis, repeated, is as short as 3.
+    const rows = floatsFromBytes(pixels, [size * height, width * 3]);
+    const repeated = (channels: number[]) => tf.tile(tf.tensor1d(channels), [width]);
+    const normalized = tf.div(tf.sub(tf.div(rows, 255), repeated(image.mean)), repeated(image.std));
+    return tf.reshape(normalized, [size, height, width, 3]);
+  });
+}
+
+/** Features of pixels (B, H, W, 3): (B, P, C) or (B, C). */
 export function encodePixels(
   encoder: Encoder,
   decoder: Decoder,
   config: Pick<Config, 'image' | 'encoder'>,
-  pixels: Float32Array,
+  pixels: Uint8Array,
 ): tf.Tensor {
-  const [height, width] = imageSize(config.image);
-  return tf.tidy(() => {
-    const images = tf.tensor4d(pixels, [pixels.length / (height * width * 3), height, width, 3]);
-    return poolForDecoder(encoder, decoder, encoder.forward(images, config.encoder.stage));
-  });
+  return tf.tidy(() =>
+    poolForDecoder(
+      encoder,
+      decoder,
+      encoder.forward(normalizePixels(pixels, config.image), config.encoder.stage),
+    ),
+  );
 }
 
-/** Encodes at every call: for an encoder that changes. @param read normalised images (B, H, W, 3) */
+/** Encodes at every call: for an encoder that changes. @param read pixels (B, H, W, 3) */
 export function pixelSource(
   encoder: Encoder,
   decoder: Decoder,
   config: Config,
-  read: (images: readonly string[]) => Float32Array,
+  read: (images: readonly string[]) => Uint8Array,
 ): FeatureSource {
   return { features: (images) => encodePixels(encoder, decoder, config, read(images)) };
 }

@@ -11,7 +11,13 @@ import {
   Vocabulary,
   type CaptionedImage,
 } from '../data/index.js';
-import { openFeatureStore, pixelSource, storeSource, type FeatureSource } from '../infer/index.js';
+import {
+  normalizePixels,
+  openFeatureStore,
+  pixelSource,
+  storeSource,
+  type FeatureSource,
+} from '../infer/index.js';
 import { createDecoder, createEncoder, readWeights, type Decoder, type Encoder } from '../models/index.js';
 import type { Source } from './step.js';
 
@@ -19,7 +25,6 @@ export interface TrainingData {
   vocabulary: Vocabulary;
   encoder: Encoder;
   decoder: Decoder;
-  /** What a training step reads: features, or pixels when the encoder is trained. */
   source: Source;
   /** What validation decodes from. */
   features: FeatureSource;
@@ -103,10 +108,10 @@ async function openSource(
 ): Promise<Source & { features: FeatureSource; has(image: string): boolean; close(): void }> {
   if (!encoder.trainable) {
     const store = await openFeatureStore({ config, encoder, decoder, images, ...options });
+    const features = storeSource(store);
     return {
-      shape: store.featureShape,
-      read: (names) => store.read(names),
-      features: storeSource(store),
+      input: (names) => features.features(names),
+      features,
       has: (name) => store.has(name),
       close: () => store.close(),
     };
@@ -121,8 +126,7 @@ async function openSource(
   });
   const read = (names: readonly string[]) => cache.read(names);
   return {
-    shape: [...imageSize(config.image), 3],
-    read,
+    input: (names) => normalizePixels(read(names), config.image),
     features: pixelSource(encoder, decoder, config, read),
     has: (name) => cache.has(name),
     close() {},

@@ -10,12 +10,10 @@ import { poolForDecoder } from '../infer/index.js';
 import type { Decoder, Encoder } from '../models/index.js';
 import { Adam, clipByGlobalNorm } from './optimizer.js';
 
-/** Where a step's images or features come from: the feature store, or preprocessed pixels. */
+/** What a step starts from: features of the store, or normalised images when the encoder is trained. */
 export interface Source {
-  /** Shape of one image's record: (P, C) or (C) features, or (H, W, 3) pixels. */
-  shape: number[];
-  /** (B, ...shape) */
-  read(images: readonly string[]): Float32Array;
+  /** (B, P, C) or (B, C) features, or (B, H, W, 3) images, in the order of `images`; the caller disposes of it. */
+  input(images: readonly string[]): tf.Tensor;
 }
 
 export interface StepResult {
@@ -48,7 +46,7 @@ export class TrainingStep {
    */
   run(batch: CaptionBatch, seed: number, learningRate: number): StepResult {
     this.adam.options.learningRate = learningRate;
-    const input = tf.tensor(this.source.read(batch.images), [batch.size, ...this.source.shape]);
+    const input = this.source.input(batch.images);
     const { loss, gradients } = this.encoder.trainable
       ? this.throughEncoder(input as tf.Tensor4D, batch, seed)
       : this.decoderOnly(input, batch, seed);

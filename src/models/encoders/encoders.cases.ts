@@ -184,7 +184,7 @@ export function encoderCases(backend: 'native' | 'wasm'): void {
       // Each step blends a tenth of the batch's statistics in: after many on one batch they are the batch's.
       for (let step = 0; step < 100; step++) tf.tidy(() => void encoder.forward(x, null, { training: true }));
       const frozen = createEncoder({ name: 'small_cnn', state: encoder.stateDict(), train: 'none', seed: 1 });
-      for (const learnt of [encoder.forward(x).dataSync(), frozen.forward(x).dataSync()]) {
+      for (const learnt of [encoder.forward(x), frozen.forward(x)].map((map) => map.dataSync<'float32'>())) {
         // The running variance is the unbiased one, N / (N - 1) times the batch's; N is 64 in the last layer.
         const worst = learnt.reduce((max, value, i) => Math.max(max, Math.abs(value - byBatch[i])), 0);
         expect(worst).toBeLessThan(0.05);

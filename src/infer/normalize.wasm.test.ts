@@ -1,0 +1,3 @@
+import { normalizeCases } from './normalize.cases.js';
+
+normalizeCases('wasm');
