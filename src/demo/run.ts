@@ -38,7 +38,7 @@ export interface DemoResult {
   beam: Evaluation;
 }
 
-/** WebAssembly computes on one core, at a tenth of native TensorFlow's speed and less. */
+/** WebAssembly computes on one core: it scores fewer scenes. */
 const counts: Record<BackendInfo['name'], SceneCounts> = {
   native: { train: 2000, validation: 100, test: 200, seed: 1 },
   wasm: { train: 2000, validation: 50, test: 100, seed: 1 },

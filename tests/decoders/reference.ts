@@ -20,11 +20,11 @@ function embed(table: tf.Tensor, ids: Int32Array): tf.Tensor2D {
   return tf.matMul(tf.cast(hot, 'float32') as tf.Tensor2D, table as tf.Tensor2D); // (N, E)
 }
 
-/** Mean over all words, with the logits from the hidden states of all steps (N, H). */
+/** Mean over all words, with the logits from the hidden states of all steps. */
 function crossEntropy(p: Lookup, projection: string, hidden: tf.Tensor2D, packed: PackedBatch): tf.Scalar {
   const weight = p(`${projection}.weight`);
   const logits = linear(hidden, weight, p(`${projection}.bias`)); // (N, V)
-  const hot = tf.oneHot(tf.tensor1d(packed.targets.slice(), 'int32'), weight.shape[1]!);
+  const hot = tf.oneHot(tf.tensor1d(packed.targets.slice(0, packed.words), 'int32'), weight.shape[1]!);
   return tf.neg(tf.mean(tf.sum(tf.mul(tf.logSoftmax(logits), hot), 1))) as tf.Scalar;
 }
 

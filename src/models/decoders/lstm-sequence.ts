@@ -1,7 +1,7 @@
 /**
  * The teacher-forced `lstm` decoder over a whole batch, forward and backward by hand: layer by layer, so that the
  * products with weight_ih are one for all steps, and every weight's gradient is one product over all of them. The
- * image is step 0 of all B captions; the N words follow in packed order (packed.ts), M = B + N rows in all.
+ * image is step 0 of all B captions; the N words follow in packed order, filled up (packed.ts), M = B + N rows in all.
  *
  * Forward of a layer with inputs x (M, in):   r = x Wih + b;  gates_t = r_t + h_ Whh;  h, c = cell(gates_t, c_)
  * Backward, from the last step on:            dgates, dc_ = cell backward;  dh_ = dgates Whh'
@@ -11,7 +11,7 @@ import { matrixProducts, tf, type MatrixProducts } from '../../backend/index.js'
 import type { Lookup } from './base.js';
 import { dropoutMask } from './cells.js';
 import { cellBackward, cellForward, type CellTrace } from './lstm-cell.js';
-import { pack } from './packed.js';
+import { concatSteps, pack } from './packed.js';
 import { firstRows, padRows, rowsBetween } from './rows.js';
 import type { SequenceRequest } from './sequence-operation.js';
 import type { LossAndGradients, LstmDecoderConfig, TeacherForcedBatch } from './types.js';
@@ -38,6 +38,7 @@ function layerForward(
   p: Lookup,
   input: tf.Tensor2D,
   rows: number[],
+  filling: number,
 ): { output: tf.Tensor2D; trace: LayerTrace } {
   const recurrent = p('weight_hh'); // (H, 4H)
   const inputGates = tf.add<tf.Tensor2D>(
@@ -61,7 +62,10 @@ function layerForward(
     outputs.push(h);
     cells.push(step.trace);
   });
-  return { output: tf.concat(outputs, 0), trace: { input, before: tf.concat(before, 0), cells } };
+  return {
+    output: concatSteps(outputs, filling),
+    trace: { input, before: concatSteps(before, filling), cells },
+  };
 }
 
 /** @param dOutput gradient of the hidden states, (M, H); @returns gradients by parameter, and of the input (M, in) */
@@ -70,6 +74,7 @@ function layerBackward(
   p: Lookup,
   { input, before, cells }: LayerTrace,
   rows: number[],
+  filling: number,
   dOutput: tf.Tensor2D,
 ): { gradients: Record<string, tf.Tensor>; dInput: tf.Tensor2D } {
   const recurrent = p('weight_hh');
@@ -89,7 +94,7 @@ function layerBackward(
     dc = dBefore;
     steps.unshift(dGates);
   }
-  const dGates = tf.concat(steps, 0); // (M, 4H)
+  const dGates = concatSteps(steps, filling); // (M, 4H)
   const bias = tf.sum(dGates, 0);
   return {
     gradients: {
@@ -128,7 +133,7 @@ export function lstmSequence(
     const traces: LayerTrace[] = [];
     const masks: (tf.Tensor2D | null)[] = [];
     for (let k = 0; k < layers; k++) {
-      const { output, trace } = layerForward(products, layer(k), x, rows);
+      const { output, trace } = layerForward(products, layer(k), x, rows, packed.filling);
       traces.push(trace);
       masks.push(k < layers - 1 ? drop(dropout, output.shape, `layer.${k}`) : null);
       x = masks[k] ? tf.mul(output, masks[k]!) : output;
@@ -140,7 +145,7 @@ export function lstmSequence(
       drop(outputDropout, words.shape, 'output'),
       p('linear.weight'),
       p('linear.bias'),
-      packed.targets,
+      packed,
       wanted,
     );
     if (!wanted) return { loss: projection.loss, gradients: {} };
@@ -155,7 +160,7 @@ export function lstmSequence(
     ]); // (M, H): the image's output is not scored
     for (let k = layers - 1; k >= 0; k--) {
       const dOutput: tf.Tensor2D = masks[k] ? tf.mul(dx, masks[k]!) : dx;
-      const back = layerBackward(products, layer(k), traces[k], rows, dOutput);
+      const back = layerBackward(products, layer(k), traces[k], rows, packed.filling, dOutput);
       for (const [name, gradient] of Object.entries(back.gradients))
         gradients[`lstm_cell.${name}_l${k}`] = gradient;
       dx = back.dInput;

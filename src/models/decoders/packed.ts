@@ -1,18 +1,32 @@
 /**
  * A packed batch: captions sorted by falling length, so that step t concerns the first `rows[t]` captions alone, and
- * the words of all steps, one step after the other, form one list without padding (as PyTorch's PackedSequence).
+ * the words of all steps, one step after the other, form one list (as PyTorch's PackedSequence). The list is filled up
+ * to a multiple of 32: oneDNN prepares, and keeps, every matrix product by its sizes, and each batch has another number
+ * of words. Rows that fill up hold zeros in at least one factor of every product, and no loss counts them.
  */
+import { tf } from '../../backend/index.js';
 import type { TeacherForcedBatch } from './types.js';
+
+const MULTIPLE = 32;
 
 export interface PackedBatch {
   /** captions that have a word at step t, falling, (T) */
   rows: number[];
-  /** where step t begins in the packed list, (T + 1); the last one is N, the words of the batch */
+  /** where step t begins in the packed list, (T + 1); the last one is the words of the batch */
   offsets: number[];
-  /** word ids fed in, (N) */
+  /** words of the batch, and behind them the rows that fill up */
+  words: number;
+  filling: number;
+  /** word ids fed in, (N) with N = words + filling */
   inputs: Int32Array;
   /** word ids to predict, (N) */
   targets: Int32Array;
+}
+
+/** The steps' rows as one list, filled up with zeros: (rows[t], k) for each t -> (N, k). */
+export function concatSteps(steps: tf.Tensor2D[], filling: number): tf.Tensor2D {
+  const rest = filling > 0 ? [tf.zeros<tf.Rank.R2>([filling, steps[0].shape[1]])] : [];
+  return tf.concat([...steps, ...rest], 0);
 }
 
 /** The batch in packed order; throws when captions are not sorted by falling length. */
@@ -34,13 +48,14 @@ export function pack(batch: TeacherForcedBatch): PackedBatch {
     offsets.push(offsets[t] + n);
   }
   const words = offsets[rows.length];
-  const inputs = new Int32Array(words);
-  const targets = new Int32Array(words);
+  const filling = Math.ceil(words / MULTIPLE) * MULTIPLE - words;
+  const inputs = new Int32Array(words + filling);
+  const targets = new Int32Array(words + filling);
   rows.forEach((n, t) => {
     for (let b = 0; b < n; b++) {
       inputs[offsets[t] + b] = batch.inputs[b * steps + t];
       targets[offsets[t] + b] = batch.targets[b * steps + t];
     }
   });
-  return { rows, offsets, inputs, targets };
+  return { rows, offsets, words, filling, inputs, targets };
 }

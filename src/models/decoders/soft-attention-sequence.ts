@@ -19,7 +19,7 @@ import { attentionScores, GrowingSum, maskedScores } from './additive-attention.
 import type { Lookup } from './base.js';
 import { dropoutMask } from './cells.js';
 import { cellBackward, cellForward, sigmoidGradient, type CellTrace } from './lstm-cell.js';
-import { pack, type PackedBatch } from './packed.js';
+import { concatSteps, pack, type PackedBatch } from './packed.js';
 import { firstRows, padRows, rowsBetween } from './rows.js';
 import type { SequenceRequest } from './sequence-operation.js';
 import type { LossAndGradients, SoftAttentionDecoderConfig, TeacherForcedBatch } from './types.js';
@@ -113,7 +113,7 @@ export function softAttentionSequence(
       hiddens.push(h);
       traces.push(step.trace);
     });
-    const all = tf.concat(hiddens, 0); // (N, H)
+    const all = concatSteps(hiddens, packed.filling); // (N, H)
     const mask =
       request.dropoutSeed !== null && dropout > 0
         ? dropoutMask(all.shape, dropout, request.dropoutSeed, 'output')
@@ -124,36 +124,20 @@ export function softAttentionSequence(
       mask,
       p('fc.weight'),
       p('fc.bias'),
-      packed.targets,
+      packed,
       request.gradients,
     );
     if (!request.gradients) return { loss: projection.loss, gradients: {} };
 
     const back = stepsBackward(products, weights, packed, traces, keys, features, projection.dHidden!);
-    const dGates = tf.concat(
-      back.steps.map((step) => step.dGates),
-      0,
-    );
-    const R = tf.concat(
-      back.steps.map((step) => step.R),
-      0,
-    );
-    const db = tf.concat(
-      back.steps.map((step) => step.db),
-      0,
-    );
-    const before = tf.concat(
-      traces.map((trace) => trace.before),
-      0,
-    );
-    const negativeQuery = tf.concat(
-      traces.map((trace) => trace.negativeQuery),
-      0,
-    );
-    const z = tf.concat(
-      traces.map((trace) => trace.z),
-      0,
-    );
+    const joined = <T>(steps: T[], part: (step: T) => tf.Tensor2D) =>
+      concatSteps(steps.map(part), packed.filling);
+    const dGates = joined(back.steps, (step) => step.dGates);
+    const R = joined(back.steps, (step) => step.R);
+    const db = joined(back.steps, (step) => step.db);
+    const before = joined(traces, (trace) => trace.before);
+    const negativeQuery = joined(traces, (trace) => trace.negativeQuery);
+    const z = joined(traces, (trace) => trace.z);
 
     const score = tf.reshape(weights.score, [attention]);
     const dQuery = tf.mul(R, score) as tf.Tensor2D; // (N, A)

@@ -1,5 +1,7 @@
 /** The two ends of a sequence, all words of a batch at once: word vectors going in, the loss coming out. */
 import { isNative, nativeOp, tf, type MatrixProducts } from '../../backend/index.js';
+import type { PackedBatch } from './packed.js';
+import { firstRows } from './rows.js';
 
 /** Rows `ids` of the table, (V, E) -> (N, E). */
 export function embed(table: tf.Tensor, ids: Int32Array): tf.Tensor2D {
@@ -51,14 +53,14 @@ export type ProjectionResult = {
   /** by parameter */
   weight?: tf.Tensor2D;
   bias?: tf.Tensor;
-  /** (N, H) */
+  /** (N, H); what stands behind the words means nothing */
   dHidden?: tf.Tensor2D;
 };
 
 /**
  * Dropout, vocabulary projection and mean cross-entropy, for all words in one matrix product each way. The division
- * by the number of words N is applied to the small factors, never to the (N, V) gradient.
- * @param hidden (N, H)
+ * by the number of words is applied to the small factors, never to the (N, V) gradient.
+ * @param hidden (N, H), zero behind the words
  * @param mask dropout, (N, H)
  */
 export function projectionLoss(
@@ -67,21 +69,21 @@ export function projectionLoss(
   mask: tf.Tensor2D | null,
   weight: tf.Tensor2D,
   bias: tf.Tensor,
-  targets: Int32Array,
+  { targets, words }: PackedBatch,
   gradients: boolean,
 ): ProjectionResult {
   return tf.tidy((): ProjectionResult => {
     const dropped: tf.Tensor2D = mask ? tf.mul(hidden, mask) : hidden;
     const logits: tf.Tensor2D = tf.add(products.matMul(dropped, weight), bias); // (N, V)
     const { losses, dLogits } = crossEntropy(logits, targets);
-    const loss = tf.mean(losses) as tf.Scalar;
+    const loss = tf.mean(firstRows(losses, words)) as tf.Scalar;
     if (!gradients) return { loss };
-    const share = 1 / targets.length;
+    const share = 1 / words;
     const dDropped = products.matMul(dLogits, weight, false, true); // (N, H)
     return {
       loss,
       weight: products.matMul(tf.mul(dropped, share), dLogits, true), // (H, V)
-      bias: tf.mul(tf.sum(dLogits, 0), share), // (V)
+      bias: tf.mul(tf.sum(firstRows(dLogits, words), 0), share), // (V)
       dHidden: tf.mul(dDropped, mask ? tf.mul(mask, share) : share) as tf.Tensor2D,
     };
   });
