@@ -63,6 +63,14 @@ describe('train', () => {
     expect(await run(4)).not.toEqual(first);
   });
 
+  it('trains an encoder up to the stage that the config names', async () => {
+    const encoder = { name: 'small_cnn', train: 'all', stage: 'conv2' } as const;
+    const config = tinyConfig(directory, { output: join(directory, 'stage'), encoder });
+    const first = losses((await train(config, { cacheDirectory })).entries);
+    expect(first.every(Number.isFinite)).toBe(true);
+    expect(first.at(-1)).toBeLessThan(first[0]);
+  });
+
   it('writes a journal and two checkpoints that hold the trained weights', async () => {
     const config = tinyConfig(directory, { output: join(directory, 'files') });
     const { entries } = await train(config, { cacheDirectory });

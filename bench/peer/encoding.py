@@ -2,7 +2,7 @@
 
     python encoding.py '{"images": "DIR", "count": 512, "resize": 256, "crop": 224, ...}'
 
-Two threads decode and resize while the main thread encodes batches of 32. The network is Howard et al. 2019 with
+Two threads decode and resize while the main thread encodes batches of 64. The network is Howard et al. 2019 with
 random weights, BatchNorm folded away. The last line of output is {"values": [images/s, ...]}.
 """
 
@@ -99,7 +99,7 @@ def encode_all():
         batch, maps = [], []
         for i, image in enumerate(loaded, 1):
             batch.append(image)
-            if len(batch) == 32 or i == len(files):
+            if len(batch) == 64 or i == len(files):
                 images = torch.stack(batch).permute(0, 3, 1, 2)  # (B, 3, H, W), channels last in memory
                 maps.append(model(images).to(torch.float16))  # (B, 576, 7, 7)
                 batch = []

@@ -58,7 +58,7 @@ export function modelCard(parts: {
           `- Taken after epoch ${metrics.epoch} (step ${metrics.step}), ${Math.round(metrics.seconds)} s of training; training loss ${metrics.trainLoss?.toFixed(3) ?? 'unknown'} nats a token`,
         ]
       : []),
-    '- Command: `showtell train --config config.yaml`, with the `config.yaml` of this directory: the whole configuration.',
+    '- Command: `showtell train --config DIR/config.yaml`, run where the paths of this `config.yaml`, the whole configuration, lead to the files.',
     '',
     '## Scores',
     ...scoreLines(metrics),

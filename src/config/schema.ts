@@ -16,7 +16,7 @@ export const deviceSchema = z
     precision: z
       .enum(['float32', 'bfloat16'])
       .default('float32')
-      .describe("bfloat16 uses the CPU's bfloat16 units for matrix products and convolutions"),
+      .describe('bfloat16 rounds the factors of matrix products, where the processor multiplies bfloat16'),
     threads: count.nullable().default(null).describe('CPU threads; null takes all cores'),
   })
   .describe('what computes');

@@ -5,7 +5,7 @@
  *   shard-*.f16    records of one size, appended (store-shards.ts)
  *   journal.txt    which image is which record (store-journal.ts)
  *   lock           held while a process writes (store-lock.ts)
- * A process that is killed loses at most the last seconds' work. Memory holds the index, never the features.
+ * A process that is killed loses at most a batch and two seconds' work. Memory holds the index, never the features.
  */
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';

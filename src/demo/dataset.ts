@@ -43,7 +43,7 @@ export async function writeScenes(directory: string, counts: SceneCounts): Promi
   writeFileSync(join(directory, 'captions.txt'), `${captions.join('\n')}\n`);
 }
 
-/** Uncompressed: the files are read once an epoch, and smaller ones would be slower to decode. */
+/** Lightly compressed: the files are read once a training, and writing them is what takes time. */
 async function writePng(svg: string, path: string): Promise<void> {
   await sharp(Buffer.from(svg))
     .removeAlpha()

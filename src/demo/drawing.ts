@@ -69,7 +69,7 @@ function polygon(corners: number, inner: number): string {
   return `M${path.join('L')}Z`;
 }
 
-/** Tufts, grains, flakes, clouds or stars. */
+/** Tufts, grains, flakes, clouds or specks. */
 function drawTexture(scene: Scene): string {
   const random = Random.for(scene.texture, 'texture');
   const many = (count: number, draw: (x: number, y: number) => string): string =>

@@ -72,7 +72,10 @@ export class TrainingStep {
       });
     }, [...this.variables.values()]);
     const gradients = new Map<string, tf.Tensor>();
-    for (const [name, variable] of this.variables) gradients.set(name, grads[variable.name]);
+    for (const [name, variable] of this.variables) {
+      // Stages behind `encoder.stage` do not take part.
+      if (grads[variable.name]) gradients.set(name, grads[variable.name]);
+    }
     return { loss, gradients };
   }
 

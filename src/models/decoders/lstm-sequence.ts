@@ -1,7 +1,7 @@
 /**
  * The teacher-forced `lstm` decoder over a whole batch, forward and backward by hand: layer by layer, so that the
  * products with weight_ih are one for all steps, and every weight's gradient is one product over all of them. The
- * image is step 0 of all B captions; the N words follow in packed order, filled up (packed.ts), M = B + N rows in all.
+ * image is step 0 of all B captions; N rows of words follow, packed and filled up (packed.ts), M = B + N rows in all.
  *
  * Forward of a layer with inputs x (M, in):   r = x Wih + b;  gates_t = r_t + h_ Whh;  h, c = cell(gates_t, c_)
  * Backward, from the last step on:            dgates, dc_ = cell backward;  dh_ = dgates Whh'

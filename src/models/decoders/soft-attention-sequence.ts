@@ -1,7 +1,7 @@
 /**
  * The teacher-forced soft-attention decoder over a whole batch, forward and backward by hand. Automatic
  * differentiation would add up each weight's gradient word by word; here every weight's gradient is one matrix
- * product over all N words of the batch at the end. Packed order and `rows` as in packed.ts; ' is the transpose.
+ * product over all N rows of the packed batch at the end. Packed order and `rows` as in packed.ts; ' is the transpose.
  *
  * Forward, for the n captions that have a word at step t (h_, c_: state before; x: word vector):
  *   [r | q | b] = h_ J + j            J = [weight_hh | decoder_attn | f_beta], one product
