@@ -81,7 +81,19 @@ export const imageSchema = z
 
 export const encoderSchema = z
   .strictObject({
-    name: z.enum(['resnet34', 'mobilenet_v3_small', 'small_cnn']).describe('architecture'),
+    name: z
+      .enum([
+        'resnet18',
+        'resnet34',
+        'resnet50',
+        'resnet101',
+        'resnet152',
+        'mobilenet_v2',
+        'mobilenet_v3_small',
+        'mobilenet_v3_large',
+        'small_cnn',
+      ])
+      .describe('architecture'),
     weights: z
       .string()
       .nullable()

@@ -1,5 +1,5 @@
 /**
- * MobileNetV3-small 1.0 (Howard et al. 2019, table 2), as torchvision's `mobilenet_v3_small`: the same names, padding,
+ * MobileNetV3-large and -small 1.0 (Howard et al. 2019, tables 1 and 2), as torchvision's: the same names, padding,
  * rounding of widths and BatchNorm epsilon (torchvision/models/mobilenetv3.py).
  */
 import { tf } from '../../backend/index.js';
@@ -9,7 +9,6 @@ import {
   frozenLinear,
   hardSigmoid,
   hardSwish,
-  heFanOut,
   type Layer,
 } from '../layers/index.js';
 import { StagedEncoder, type Encoder, type Stage } from './encoder.js';
@@ -30,7 +29,7 @@ const relu: Layer = (x) => tf.relu(x);
 const swish: Layer = (x) => hardSwish(x);
 
 // prettier-ignore
-const blocks: Block[] = [
+const small: Block[] = [
   { kernel: 3, expanded: 16, outputs: 16, squeeze: true, activation: relu, stride: 2 },
   { kernel: 3, expanded: 72, outputs: 24, squeeze: false, activation: relu, stride: 2 },
   { kernel: 3, expanded: 88, outputs: 24, squeeze: false, activation: relu, stride: 1 },
@@ -43,6 +42,24 @@ const blocks: Block[] = [
   { kernel: 5, expanded: 576, outputs: 96, squeeze: true, activation: swish, stride: 1 },
   { kernel: 5, expanded: 576, outputs: 96, squeeze: true, activation: swish, stride: 1 },
 ];
+// prettier-ignore
+const large: Block[] = [
+  { kernel: 3, expanded: 16, outputs: 16, squeeze: false, activation: relu, stride: 1 },
+  { kernel: 3, expanded: 64, outputs: 24, squeeze: false, activation: relu, stride: 2 },
+  { kernel: 3, expanded: 72, outputs: 24, squeeze: false, activation: relu, stride: 1 },
+  { kernel: 5, expanded: 72, outputs: 40, squeeze: true, activation: relu, stride: 2 },
+  { kernel: 5, expanded: 120, outputs: 40, squeeze: true, activation: relu, stride: 1 },
+  { kernel: 5, expanded: 120, outputs: 40, squeeze: true, activation: relu, stride: 1 },
+  { kernel: 3, expanded: 240, outputs: 80, squeeze: false, activation: swish, stride: 2 },
+  { kernel: 3, expanded: 200, outputs: 80, squeeze: false, activation: swish, stride: 1 },
+  { kernel: 3, expanded: 184, outputs: 80, squeeze: false, activation: swish, stride: 1 },
+  { kernel: 3, expanded: 184, outputs: 80, squeeze: false, activation: swish, stride: 1 },
+  { kernel: 3, expanded: 480, outputs: 112, squeeze: true, activation: swish, stride: 1 },
+  { kernel: 3, expanded: 672, outputs: 112, squeeze: true, activation: swish, stride: 1 },
+  { kernel: 5, expanded: 672, outputs: 160, squeeze: true, activation: swish, stride: 2 },
+  { kernel: 5, expanded: 960, outputs: 160, squeeze: true, activation: swish, stride: 1 },
+  { kernel: 5, expanded: 960, outputs: 160, squeeze: true, activation: swish, stride: 1 },
+];
 
 /** The multiple of 8 nearest to `channels`, at least 90 % of it (torchvision's `_make_divisible`). */
 function divisibleBy8(channels: number): number {
@@ -50,22 +67,28 @@ function divisibleBy8(channels: number): number {
   return rounded < 0.9 * channels ? rounded + 8 : rounded;
 }
 
+/** Convolution and BatchNorm, with no activation. */
+function normed(
+  parameters: EncoderParameters,
+  name: string,
+  shape: { inputs: number; outputs: number; kernel: number; stride?: number; depthwise?: boolean },
+): Layer {
+  return convolution(parameters, { name: `${name}.0`, norm: `${name}.1`, epsilon: EPSILON, ...shape });
+}
+
 function squeezeExcitation(parameters: EncoderParameters, name: string, channels: number): Layer {
   const squeezed = divisibleBy8(channels / 4);
-  const shapes = { kernel: 1, stride: 1 };
   const fc1 = convolution(parameters, {
     name: `${name}.fc1`,
     inputs: channels,
     outputs: squeezed,
-    ...shapes,
-    initial: heFanOut(squeezed, 1),
+    kernel: 1,
   });
   const fc2 = convolution(parameters, {
     name: `${name}.fc2`,
     inputs: squeezed,
     outputs: channels,
-    ...shapes,
-    initial: heFanOut(channels, 1),
+    kernel: 1,
   });
   return (x) => {
     const mean = tf.mean(x, [1, 2], true) as tf.Tensor4D; // (B, 1, 1, C)
@@ -76,37 +99,14 @@ function squeezeExcitation(parameters: EncoderParameters, name: string, channels
 function block(parameters: EncoderParameters, name: string, inputs: number, spec: Block): Layer {
   const { kernel, expanded, outputs, squeeze, activation, stride } = spec;
   const layers: Layer[] = [];
-  const part = () => `${name}.block.${parts++}`;
   let parts = 0;
-  const normed = (
-    prefix: string,
-    shape: { inputs: number; outputs: number; kernel: number; stride?: number },
-  ) =>
-    convolution(parameters, {
-      name: `${prefix}.0`,
-      norm: `${prefix}.1`,
-      epsilon: EPSILON,
-      ...shape,
-      initial: heFanOut(shape.outputs, shape.kernel),
-    });
-  if (expanded !== inputs) layers.push(normed(part(), { inputs, outputs: expanded, kernel: 1 }), activation);
-  const prefix = part();
-  layers.push(
-    convolution(parameters, {
-      name: `${prefix}.0`,
-      norm: `${prefix}.1`,
-      epsilon: EPSILON,
-      inputs: expanded,
-      outputs: expanded,
-      kernel,
-      stride,
-      depthwise: true,
-      initial: heFanOut(expanded, kernel),
-    }),
-    activation,
-  );
+  const part = () => `${name}.block.${parts++}`;
+  if (expanded !== inputs)
+    layers.push(normed(parameters, part(), { inputs, outputs: expanded, kernel: 1 }), activation);
+  const depthwise = { inputs: expanded, outputs: expanded, kernel, stride, depthwise: true };
+  layers.push(normed(parameters, part(), depthwise), activation);
   if (squeeze) layers.push(squeezeExcitation(parameters, part(), expanded));
-  layers.push(normed(part(), { inputs: expanded, outputs, kernel: 1 }));
+  layers.push(normed(parameters, part(), { inputs: expanded, outputs, kernel: 1 }));
   const residual = stride === 1 && inputs === outputs;
   return (x) =>
     tf.tidy(() => {
@@ -115,50 +115,37 @@ function block(parameters: EncoderParameters, name: string, inputs: number, spec
     });
 }
 
-/** Stages features.0 .. features.12; the last gives (B, H/32, W/32, 576). */
-export function mobileNetV3Small(parameters: EncoderParameters): Encoder {
+/** One stage for the stem, each block and the last 1x1 convolution, which has six times the last block's channels. */
+function mobileNetV3(
+  name: string,
+  parameters: EncoderParameters,
+  blocks: Block[],
+  hiddenUnits: number,
+): Encoder {
   const stages: Stage[] = [];
-  const stem = convolution(parameters, {
-    name: 'features.0.0',
-    norm: 'features.0.1',
-    epsilon: EPSILON,
-    inputs: 3,
-    outputs: 16,
-    kernel: 3,
-    stride: 2,
-    initial: heFanOut(16, 3),
-  });
-  stages.push({ name: 'features.0', layer: (x) => tf.tidy(() => swish(stem(x))), stride: 2, channels: 16 });
+  const next = () => `features.${stages.length}`;
+  const add = (layer: Layer, stride: number, outputs: number) =>
+    stages.push({ name: next(), layer, stride, channels: outputs });
   let channels = 16;
-  blocks.forEach((spec, i) => {
-    const name = `features.${i + 1}`;
-    stages.push({
-      name,
-      layer: block(parameters, name, channels, spec),
-      stride: spec.stride,
-      channels: spec.outputs,
-    });
+  const stem = normed(parameters, next(), { inputs: 3, outputs: channels, kernel: 3, stride: 2 });
+  add((x) => tf.tidy(() => swish(stem(x))), 2, channels);
+  for (const spec of blocks) {
+    add(block(parameters, next(), channels, spec), spec.stride, spec.outputs);
     channels = spec.outputs;
-  });
-  const last = convolution(parameters, {
-    name: 'features.12.0',
-    norm: 'features.12.1',
-    epsilon: EPSILON,
-    inputs: channels,
-    outputs: 576,
-    kernel: 1,
-    initial: heFanOut(576, 1),
-  });
-  stages.push({ name: 'features.12', layer: (x) => tf.tidy(() => swish(last(x))), stride: 1, channels: 576 });
-
-  const hidden = frozenLinear(parameters, 'classifier.0', 576, 1024);
-  const output = frozenLinear(parameters, 'classifier.3', 1024, 1000);
+  }
+  const last = normed(parameters, next(), { inputs: channels, outputs: 6 * channels, kernel: 1 });
+  add((x) => tf.tidy(() => swish(last(x))), 1, 6 * channels);
+  const hidden = frozenLinear(parameters, 'classifier.0', 6 * channels, hiddenUnits);
+  const output = frozenLinear(parameters, 'classifier.3', hiddenUnits, 1000);
   const logits =
     hidden && output && ((pooled: tf.Tensor2D) => tf.tidy(() => output(hardSwish(hidden(pooled)))));
-  return new StagedEncoder({
-    name: 'mobilenet_v3_small',
-    parameters,
-    stages,
-    classifier: { prefix: 'classifier.', logits },
-  });
+  return new StagedEncoder({ name, parameters, stages, classifier: { prefix: 'classifier.', logits } });
 }
+
+/** Stages features.0 .. features.12; the last gives (B, H/32, W/32, 576). */
+export const mobileNetV3Small = (parameters: EncoderParameters) =>
+  mobileNetV3('mobilenet_v3_small', parameters, small, 1024);
+
+/** Stages features.0 .. features.16; the last gives (B, H/32, W/32, 960). */
+export const mobileNetV3Large = (parameters: EncoderParameters) =>
+  mobileNetV3('mobilenet_v3_large', parameters, large, 1280);

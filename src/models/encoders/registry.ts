@@ -3,8 +3,9 @@ import { UserError } from '../../core/index.js';
 import { EncoderParameters } from '../layers/index.js';
 import type { StateDict } from '../state.js';
 import type { Encoder } from './encoder.js';
-import { mobileNetV3Small } from './mobilenet-v3.js';
-import { resnet34 } from './resnet.js';
+import { mobileNetV2 } from './mobilenet-v2.js';
+import { mobileNetV3Large, mobileNetV3Small } from './mobilenet-v3.js';
+import { resnet101, resnet152, resnet18, resnet34, resnet50 } from './resnet.js';
 import { smallCnn } from './small-cnn.js';
 
 /** Published weights, as torchvision documents them (torchvision/models, class `*_Weights`). */
@@ -12,6 +13,8 @@ export interface Provenance {
   url: string;
   /** First hexadecimal digits of the file's SHA-256, which torchvision keeps in the file's name. */
   sha256: string;
+  /** Of the file, in MB of 2^20 bytes, as torchvision states it. */
+  megabytes: number;
   licence: string;
   paper: string;
   /** ImageNet top-1 accuracy in percent, as torchvision states it. */
@@ -32,37 +35,67 @@ export interface EncoderEntry {
   weights: Provenance | null;
 }
 
-const imagenet = {
-  licence: 'BSD-3-Clause',
-  resize: 256,
-  crop: 224,
-  interpolation: 'bilinear',
-  mean: [0.485, 0.456, 0.406],
-  std: [0.229, 0.224, 0.225],
-} satisfies Partial<Provenance>;
+/** torchvision's `IMAGENET1K_V1` weights of a model, from its file's name and the table of its documentation. */
+function imagenetV1(file: string, megabytes: number, top1: number, arxiv: string): Provenance {
+  return {
+    url: `https://download.pytorch.org/models/${file}`,
+    sha256: file.replace(/^.*-|\.pth$/g, ''),
+    megabytes,
+    licence: 'BSD-3-Clause',
+    paper: `https://arxiv.org/abs/${arxiv}`,
+    top1,
+    resize: 256,
+    crop: 224,
+    interpolation: 'bilinear',
+    mean: [0.485, 0.456, 0.406],
+    std: [0.229, 0.224, 0.225],
+  };
+}
+
+const RESNET = '1512.03385';
+const MOBILENET_V2 = '1801.04381';
+const MOBILENET_V3 = '1905.02244';
 
 export const encoders: Record<string, EncoderEntry> = {
+  resnet18: {
+    create: resnet18,
+    parameters: 11_689_512,
+    weights: imagenetV1('resnet18-f37072fd.pth', 44.661, 69.758, RESNET),
+  },
   resnet34: {
     create: resnet34,
     parameters: 21_797_672,
-    weights: {
-      ...imagenet,
-      url: 'https://download.pytorch.org/models/resnet34-b627a593.pth',
-      sha256: 'b627a593',
-      paper: 'https://arxiv.org/abs/1512.03385',
-      top1: 73.314,
-    },
+    weights: imagenetV1('resnet34-b627a593.pth', 83.275, 73.314, RESNET),
+  },
+  resnet50: {
+    create: resnet50,
+    parameters: 25_557_032,
+    weights: imagenetV1('resnet50-0676ba61.pth', 97.781, 76.13, RESNET),
+  },
+  resnet101: {
+    create: resnet101,
+    parameters: 44_549_160,
+    weights: imagenetV1('resnet101-63fe2227.pth', 170.511, 77.374, RESNET),
+  },
+  resnet152: {
+    create: resnet152,
+    parameters: 60_192_808,
+    weights: imagenetV1('resnet152-394f9c45.pth', 230.434, 78.312, RESNET),
+  },
+  mobilenet_v2: {
+    create: mobileNetV2,
+    parameters: 3_504_872,
+    weights: imagenetV1('mobilenet_v2-b0353104.pth', 13.555, 71.878, MOBILENET_V2),
   },
   mobilenet_v3_small: {
     create: mobileNetV3Small,
     parameters: 2_542_856,
-    weights: {
-      ...imagenet,
-      url: 'https://download.pytorch.org/models/mobilenet_v3_small-047dcff4.pth',
-      sha256: '047dcff4',
-      paper: 'https://arxiv.org/abs/1905.02244',
-      top1: 67.668,
-    },
+    weights: imagenetV1('mobilenet_v3_small-047dcff4.pth', 9.829, 67.668, MOBILENET_V3),
+  },
+  mobilenet_v3_large: {
+    create: mobileNetV3Large,
+    parameters: 5_483_032,
+    weights: imagenetV1('mobilenet_v3_large-8738ca79.pth', 21.114, 74.042, MOBILENET_V3),
   },
   small_cnn: { create: smallCnn, parameters: 80_912, weights: null },
 };

@@ -1,58 +1,85 @@
 /**
- * ResNet-34 (He et al. 2016, table 1, basic blocks), as torchvision's `resnet34`: the same names, padding and BatchNorm
- * epsilon (torchvision/models/resnet.py).
+ * ResNet-18 to ResNet-152 (He et al. 2016, table 1), as torchvision's: the same names, padding and BatchNorm epsilon, and
+ * in the bottleneck blocks the stride at the 3x3 convolution (torchvision/models/resnet.py).
  */
 import { tf } from '../../backend/index.js';
-import { convolution, type EncoderParameters, frozenLinear, heFanOut, type Layer } from '../layers/index.js';
+import { convolution, type EncoderParameters, frozenLinear, type Layer } from '../layers/index.js';
 import { StagedEncoder, type Encoder, type Stage } from './encoder.js';
 
 const EPSILON = 1e-5;
-/** Basic blocks of layer1 .. layer4. */
-const DEPTHS = [3, 4, 6, 3];
 
-function normed(
-  parameters: EncoderParameters,
-  name: string,
-  norm: string,
-  shape: { inputs: number; outputs: number; kernel: number; stride: number },
-): Layer {
-  const initial = heFanOut(shape.outputs, shape.kernel);
-  return convolution(parameters, { name, norm, epsilon: EPSILON, ...shape, initial });
+/** One convolution of a block: conv1, conv2, ... with bn1, bn2, ... */
+interface BlockLayer {
+  kernel: number;
+  /** Outputs as a multiple of the layer's width. */
+  widening: number;
+  strided?: boolean;
 }
 
-function basicBlock(
+const basic: BlockLayer[] = [
+  { kernel: 3, widening: 1, strided: true },
+  { kernel: 3, widening: 1 },
+];
+const bottleneck: BlockLayer[] = [
+  { kernel: 1, widening: 1 },
+  { kernel: 3, widening: 1, strided: true },
+  { kernel: 1, widening: 4 },
+];
+
+/** Blocks of layer1 .. layer4. */
+const variants = {
+  resnet18: { block: basic, depths: [2, 2, 2, 2] },
+  resnet34: { block: basic, depths: [3, 4, 6, 3] },
+  resnet50: { block: bottleneck, depths: [3, 4, 6, 3] },
+  resnet101: { block: bottleneck, depths: [3, 4, 23, 3] },
+  resnet152: { block: bottleneck, depths: [3, 8, 36, 3] },
+};
+
+function residualBlock(
   parameters: EncoderParameters,
   name: string,
+  block: BlockLayer[],
   inputs: number,
-  outputs: number,
+  width: number,
   stride: number,
 ): Layer {
-  const conv1 = normed(parameters, `${name}.conv1`, `${name}.bn1`, { inputs, outputs, kernel: 3, stride });
-  const conv2 = normed(parameters, `${name}.conv2`, `${name}.bn2`, {
-    inputs: outputs,
-    outputs,
-    kernel: 3,
-    stride: 1,
+  let channels = inputs;
+  const layers = block.map(({ kernel, widening, strided }, i) => {
+    const shape = { inputs: channels, outputs: widening * width, kernel, stride: strided ? stride : 1 };
+    channels = shape.outputs;
+    const names = { name: `${name}.conv${i + 1}`, norm: `${name}.bn${i + 1}` };
+    return convolution(parameters, { ...names, epsilon: EPSILON, ...shape });
   });
-  const changes = stride !== 1 || inputs !== outputs;
-  const shortcut = changes
-    ? normed(parameters, `${name}.downsample.0`, `${name}.downsample.1`, {
-        inputs,
-        outputs,
-        kernel: 1,
-        stride,
-      })
-    : undefined;
-  return (x) => {
-    const y = conv2(tf.relu(conv1(x)));
-    return tf.relu(tf.add<tf.Tensor4D>(y, shortcut ? shortcut(x) : x));
-  };
+  const changes = stride !== 1 || inputs !== channels;
+  const shortcut =
+    changes &&
+    convolution(parameters, {
+      name: `${name}.downsample.0`,
+      norm: `${name}.downsample.1`,
+      epsilon: EPSILON,
+      inputs,
+      outputs: channels,
+      kernel: 1,
+      stride,
+    });
+  return (x) =>
+    tf.tidy(() => {
+      const y = layers.reduce((value, layer, i) => layer(i === 0 ? value : tf.relu(value)), x);
+      return tf.relu(tf.add<tf.Tensor4D>(y, shortcut ? shortcut(x) : x));
+    });
 }
 
-/** Stages stem (H/4), layer1 (H/4, 64) .. layer4 (H/32, 512). */
-export function resnet34(parameters: EncoderParameters): Encoder {
-  const conv1 = normed(parameters, 'conv1', 'bn1', { inputs: 3, outputs: 64, kernel: 7, stride: 2 });
-  const stem: Layer = (x) =>
+function stem(parameters: EncoderParameters): Layer {
+  const conv1 = convolution(parameters, {
+    name: 'conv1',
+    norm: 'bn1',
+    epsilon: EPSILON,
+    inputs: 3,
+    outputs: 64,
+    kernel: 7,
+    stride: 2,
+  });
+  return (x) =>
     tf.tidy(() => {
       const y = tf.relu(conv1(x)); // (B, H/2, W/2, 64)
       // After ReLU nothing is below 0, so zeros are as good a border as PyTorch's -inf.
@@ -64,23 +91,31 @@ export function resnet34(parameters: EncoderParameters): Encoder {
       ]) as tf.Tensor4D;
       return tf.maxPool(padded, 3, 2, 'valid'); // (B, H/4, W/4, 64)
     });
-  const stages: Stage[] = [{ name: 'stem', layer: stem, stride: 4, channels: 64 }];
+}
+
+/** Stages stem (H/4), layer1 (H/4) .. layer4 (H/32): 64, 128, 256, 512 channels, four times that with bottlenecks. */
+function resnet(name: keyof typeof variants, parameters: EncoderParameters): Encoder {
+  const { block, depths } = variants[name];
+  const stages: Stage[] = [{ name: 'stem', layer: stem(parameters), stride: 4, channels: 64 }];
   let channels = 64;
-  DEPTHS.forEach((depth, i) => {
-    const outputs = 64 * 2 ** i;
+  depths.forEach((depth, i) => {
+    const width = 64 * 2 ** i;
     const stride = i === 0 ? 1 : 2;
     const layers: Layer[] = [];
     for (let j = 0; j < depth; j++) {
-      layers.push(basicBlock(parameters, `layer${i + 1}.${j}`, channels, outputs, j === 0 ? stride : 1));
-      channels = outputs;
+      const prefix = `layer${i + 1}.${j}`;
+      layers.push(residualBlock(parameters, prefix, block, channels, width, j === 0 ? stride : 1));
+      channels = width * block[block.length - 1].widening;
     }
-    stages.push({
-      name: `layer${i + 1}`,
-      layer: (x) => tf.tidy(() => layers.reduce((value, layer) => layer(value), x)),
-      stride,
-      channels: outputs,
-    });
+    const layer: Layer = (x) => tf.tidy(() => layers.reduce((value, run) => run(value), x));
+    stages.push({ name: `layer${i + 1}`, layer, stride, channels });
   });
-  const logits = frozenLinear(parameters, 'fc', 512, 1000);
-  return new StagedEncoder({ name: 'resnet34', parameters, stages, classifier: { prefix: 'fc.', logits } });
+  const logits = frozenLinear(parameters, 'fc', channels, 1000);
+  return new StagedEncoder({ name, parameters, stages, classifier: { prefix: 'fc.', logits } });
 }
+
+export const resnet18 = (parameters: EncoderParameters) => resnet('resnet18', parameters);
+export const resnet34 = (parameters: EncoderParameters) => resnet('resnet34', parameters);
+export const resnet50 = (parameters: EncoderParameters) => resnet('resnet50', parameters);
+export const resnet101 = (parameters: EncoderParameters) => resnet('resnet101', parameters);
+export const resnet152 = (parameters: EncoderParameters) => resnet('resnet152', parameters);

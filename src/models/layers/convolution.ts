@@ -20,7 +20,8 @@ export interface ConvolutionSpec {
   stride?: number;
   /** One filter a channel. */
   depthwise?: boolean;
-  initial: Initial;
+  /** As torchvision draws its convolutions, unless given: He et al. 2015 over the outputs. */
+  initial?: Initial;
 }
 
 type Border = [[number, number], [number, number], [number, number], [number, number]];
@@ -30,8 +31,8 @@ interface Folded {
   bias: tf.Tensor1D;
 }
 
-/** Standard deviation of He et al. 2015 over the outputs, as torchvision draws its convolutions. */
-export function heFanOut(outputs: number, kernel: number): Initial {
+/** Standard deviation of He et al. 2015 over the outputs. */
+function heFanOut(outputs: number, kernel: number): Initial {
   return { std: Math.sqrt(2 / (outputs * kernel * kernel)) };
 }
 
@@ -52,7 +53,7 @@ export function convolution(parameters: EncoderParameters, spec: ConvolutionSpec
     `${name}.weight`,
     shape,
     depthwise ? 'depthwise' : 'conv',
-    spec.initial,
+    spec.initial ?? heFanOut(outputs, kernel),
   );
   let fold: () => Folded;
   let byBatch: ((y: tf.Tensor4D) => tf.Tensor4D) | undefined;

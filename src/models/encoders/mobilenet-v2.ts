@@ -1,0 +1,85 @@
+/**
+ * MobileNetV2 1.0 (Sandler et al. 2018, table 2), as torchvision's `mobilenet_v2`: the same names, padding and BatchNorm
+ * epsilon (torchvision/models/mobilenetv2.py).
+ */
+import { tf } from '../../backend/index.js';
+import { convolution, type EncoderParameters, frozenLinear, type Layer } from '../layers/index.js';
+import { StagedEncoder, type Encoder, type Stage } from './encoder.js';
+
+const EPSILON = 1e-5;
+
+/** Blocks that follow each other; the first has the stride. */
+// prettier-ignore
+const groups = [
+  { expansion: 1, outputs: 16, blocks: 1, stride: 1 },
+  { expansion: 6, outputs: 24, blocks: 2, stride: 2 },
+  { expansion: 6, outputs: 32, blocks: 3, stride: 2 },
+  { expansion: 6, outputs: 64, blocks: 4, stride: 2 },
+  { expansion: 6, outputs: 96, blocks: 3, stride: 1 },
+  { expansion: 6, outputs: 160, blocks: 3, stride: 2 },
+  { expansion: 6, outputs: 320, blocks: 1, stride: 1 },
+];
+
+const relu6: Layer = (x) => tf.relu6(x);
+
+function convolutionRelu6(
+  parameters: EncoderParameters,
+  name: string,
+  shape: { inputs: number; outputs: number; kernel: number; stride?: number; depthwise?: boolean },
+): Layer {
+  const run = convolution(parameters, { name: `${name}.0`, norm: `${name}.1`, epsilon: EPSILON, ...shape });
+  return (x) => tf.tidy(() => relu6(run(x)));
+}
+
+/** Inverted residual: 1x1 to more channels, 3x3 depthwise, 1x1 to `outputs` without an activation. */
+function block(
+  parameters: EncoderParameters,
+  name: string,
+  shape: { inputs: number; outputs: number; expansion: number; stride: number },
+): Layer {
+  const { inputs, outputs, expansion, stride } = shape;
+  const expanded = inputs * expansion;
+  const layers: Layer[] = [];
+  const part = () => `${name}.conv.${layers.length}`;
+  if (expansion !== 1)
+    layers.push(convolutionRelu6(parameters, part(), { inputs, outputs: expanded, kernel: 1 }));
+  const depthwise = { inputs: expanded, outputs: expanded, kernel: 3, stride, depthwise: true };
+  layers.push(convolutionRelu6(parameters, part(), depthwise));
+  layers.push(
+    convolution(parameters, {
+      name: part(),
+      norm: `${name}.conv.${layers.length + 1}`,
+      epsilon: EPSILON,
+      inputs: expanded,
+      outputs,
+      kernel: 1,
+    }),
+  );
+  const residual = stride === 1 && inputs === outputs;
+  return (x) =>
+    tf.tidy(() => {
+      const y = layers.reduce((value, layer) => layer(value), x);
+      return residual ? tf.add(x, y) : y;
+    });
+}
+
+/** Stages features.0 .. features.18; the last gives (B, H/32, W/32, 1280). */
+export function mobileNetV2(parameters: EncoderParameters): Encoder {
+  const stages: Stage[] = [];
+  const add = (layer: Layer, stride: number, outputs: number) =>
+    stages.push({ name: `features.${stages.length}`, layer, stride, channels: outputs });
+  let inputs = 32;
+  add(convolutionRelu6(parameters, 'features.0', { inputs: 3, outputs: 32, kernel: 3, stride: 2 }), 2, 32);
+  for (const { expansion, outputs, blocks, stride: first } of groups) {
+    for (let i = 0; i < blocks; i++) {
+      const stride = i === 0 ? first : 1;
+      const name = `features.${stages.length}`;
+      add(block(parameters, name, { inputs, outputs, expansion, stride }), stride, outputs);
+      inputs = outputs;
+    }
+  }
+  add(convolutionRelu6(parameters, 'features.18', { inputs, outputs: 1280, kernel: 1 }), 1, 1280);
+  const logits = frozenLinear(parameters, 'classifier.1', 1280, 1000);
+  const classifier = { prefix: 'classifier.', logits };
+  return new StagedEncoder({ name: 'mobilenet_v2', parameters, stages, classifier });
+}
