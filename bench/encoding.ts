@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { prepareBackend } from '../src/backend/index.js';
 import { silentLog } from '../src/core/index.js';
 import { openFeatureStore } from '../src/infer/index.js';
-import { createDecoder, createEncoder } from '../src/models/index.js';
+import { createEncoder } from '../src/models/index.js';
 import { rates, type Measurement } from './measure.js';
 import { syntheticConfig } from './synthetic.js';
 
@@ -32,16 +32,12 @@ export async function measureEncoding(options: EncodingOptions): Promise<Measure
     { images: options.images, image: { resize: options.resize, crop: options.crop } },
   );
   const encoder = createEncoder({ name: config.encoder.name, state: null, train: 'none', seed: 1 });
-  const decoder = createDecoder({
-    config: config.decoder,
-    vocabularySize: 8,
-    featureChannels: encoder.outputShape(224, 224)[2],
-    seed: 1,
-  });
   const values = await rates(options, async () => {
     const cacheDirectory = mkdtempSync(join(tmpdir(), 'showtell-bench-store-'));
     try {
-      (await openFeatureStore({ config, encoder, decoder, images, log: silentLog, cacheDirectory })).close();
+      const output = { stage: null, kind: 'map' } as const;
+      const log = silentLog;
+      (await openFeatureStore({ config, encoder, ...output, images, log, cacheDirectory })).close();
     } finally {
       rmSync(cacheDirectory, { recursive: true, force: true });
     }

@@ -25,7 +25,7 @@ const MiB = 2 ** 20;
 export async function measureMemory(options: MemoryOptions): Promise<Measurement> {
   await prepareBackend();
   const random = Random.from('bench/memory');
-  const { step } = trainingStep(options.sizes, options.batchSize, random);
+  const { run } = trainingStep(options.sizes, options.batchSize, random);
   const readings: { x: number; y: number; tensors: number }[] = []; // steps, MiB
   for (let n = 1; n <= options.steps; n++) {
     const lengths = Array.from({ length: options.batchSize }, () => random.pick(options.lengths));
@@ -34,7 +34,7 @@ export async function measureMemory(options: MemoryOptions): Promise<Measurement
       options.sizes.vocabulary,
       random,
     );
-    const result = step.run(batch, n, 1e-3);
+    const result = run(batch, n);
     result.loss.dataSync();
     tf.dispose([result.loss, result.gradientNorm]);
     if (n >= options.settled && n % options.every === 0) {

@@ -53,6 +53,7 @@ export function syntheticBatch(lengths: readonly number[], vocabulary: number, r
   });
   return {
     images: lengths.map((_, b) => String(b)),
+    imageOfRow: Int32Array.from(lengths.keys()),
     size,
     steps,
     inputs,

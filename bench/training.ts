@@ -1,8 +1,9 @@
 /** Training words/s of the soft-attention decoder: the trainer's own step on synthetic captions and features. */
 import { prepareBackend, tf } from '../src/backend/index.js';
 import { Random } from '../src/core/index.js';
+import type { CaptionBatch } from '../src/data/index.js';
 import { createDecoder, createEncoder } from '../src/models/index.js';
-import { TrainingStep } from '../src/train/step.js';
+import { TrainingStep, type StepResult } from '../src/train/step.js';
 import { rates, type Measurement } from './measure.js';
 import { syntheticBatch, syntheticConfig, syntheticFeatures } from './synthetic.js';
 
@@ -43,11 +44,16 @@ export function trainingStep(sizes: DecoderSizes, rows: number, random: Random) 
   });
   const record = sizes.positions * sizes.channels;
   const features = syntheticFeatures(rows * record, random); // (B, P, C)
-  const step = new TrainingStep(config, encoder, decoder, {
-    input: ({ length }) =>
-      tf.tensor(features.slice(0, length * record), [length, sizes.positions, sizes.channels]),
-  });
-  return { step, decoder };
+  const step = new TrainingStep(config, encoder, decoder);
+  /** One step with the features of as many images as the batch has rows. */
+  const run = (batch: CaptionBatch, seed: number): StepResult => {
+    const shape: [number, number, number] = [batch.size, sizes.positions, sizes.channels];
+    const input = tf.tensor(features.slice(0, batch.size * record), shape);
+    const result = step.run(input, 'features', batch, seed, 1);
+    input.dispose();
+    return result;
+  };
+  return { run, decoder };
 }
 
 /** Scored targets a second; one repeat is forward, backward, clipping, Adam, and the loss read back. */
@@ -55,10 +61,10 @@ export async function measureTraining(options: TrainingOptions): Promise<Measure
   const backend = await prepareBackend({ precision: options.precision });
   const random = Random.from('bench/training');
   const batch = syntheticBatch(options.lengths, options.sizes.vocabulary, random);
-  const { step } = trainingStep(options.sizes, batch.size, random);
+  const { run } = trainingStep(options.sizes, batch.size, random);
   let seed = 0;
   const values = await rates(options, () => {
-    const { loss, gradientNorm } = step.run(batch, seed++, 1e-3);
+    const { loss, gradientNorm } = run(batch, seed++);
     loss.dataSync();
     tf.dispose([loss, gradientNorm]);
     return batch.tokens;

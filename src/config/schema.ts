@@ -101,9 +101,25 @@ export const encoderSchema = z
       .describe("a .safetensors or .pth file with torchvision's names; null starts from random weights"),
     stage: z.string().nullable().default(null).describe('the stage whose output is used; null: the last'),
     train: z
-      .enum(['none', 'all'])
+      .string()
+      .regex(/^(none|all|from-stage \S+)$/, 'none, all or from-stage NAME')
       .default('none')
-      .describe('none: frozen, each image is encoded once; all: trained with the decoder'),
+      .describe(
+        'none: frozen, each image is encoded once; all: trained with the decoder; from-stage NAME: that stage and those ' +
+          'behind it are trained',
+      ),
+    trainAfter: z
+      .number()
+      .int()
+      .min(0)
+      .default(0)
+      .describe('epochs in which the decoder learns alone, before the encoder is trained as well'),
+    learningRate: z
+      .number()
+      .positive()
+      .nullable()
+      .default(null)
+      .describe('of the trained encoder; null: training.learningRate'),
   })
   .describe('image encoder');
 
@@ -126,6 +142,21 @@ export const softAttentionSchema = z.strictObject({
 
 export const decoderSchema = z.discriminatedUnion('type', [lstmSchema, softAttentionSchema]);
 
+export const augmentSchema = z
+  .strictObject({
+    flip: z.number().min(0).max(1).default(0).describe('share of images that are mirrored, left to right'),
+    crop: z
+      .number()
+      .positive()
+      .max(1)
+      .default(1)
+      .describe('smallest share of the area of a random crop, resized to the usual size; 1: no random crop'),
+    brightness: z.number().min(0).max(1).default(0).describe('factor drawn from 1 - value to 1 + value'),
+    contrast: z.number().min(0).max(1).default(0).describe('factor drawn from 1 - value to 1 + value'),
+    saturation: z.number().min(0).max(1).default(0).describe('factor drawn from 1 - value to 1 + value'),
+  })
+  .describe('random changes of the training images while the encoder is trained');
+
 export const trainingSchema = z
   .strictObject({
     epochs: count.default(10).describe('passes over the training split'),
@@ -134,6 +165,14 @@ export const trainingSchema = z
       .enum(['all', 'one-per-image'])
       .default('all')
       .describe('all captions each epoch, or one random caption of each image'),
+    captionsPerImage: count
+      .nullable()
+      .default(null)
+      .describe(
+        'captions of an image that a step takes together, with one pass through the encoder; null: all of them while ' +
+          'the encoder is trained, otherwise 1',
+      ),
+    augment: augmentSchema.prefault({}),
     learningRate: z.number().positive().default(1e-3).describe('of Adam'),
     schedule: z
       .enum(['constant', 'cosine'])
@@ -203,5 +242,6 @@ export type EncoderConfig = Config['encoder'];
 export type LstmConfig = z.output<typeof lstmSchema>;
 export type SoftAttentionConfig = z.output<typeof softAttentionSchema>;
 export type DecoderConfig = Config['decoder'];
+export type AugmentConfig = z.output<typeof augmentSchema>;
 export type TrainingConfig = Config['training'];
 export type ValidationConfig = Config['validation'];

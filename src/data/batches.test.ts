@@ -55,8 +55,8 @@ describe('EpochBatches', () => {
   const options: BatchOptions = { batchSize: 4, captions: 'all', seed: 1 };
 
   const rowsOf = (batch: CaptionBatch) =>
-    batch.images.map((image, b) => ({
-      image,
+    Array.from(batch.imageOfRow, (image, b) => ({
+      image: batch.images[image],
       targets: [...batch.targets.slice(b * batch.steps, b * batch.steps + batch.lengths[b])],
     }));
   const epochOf = (n: number, more: Partial<BatchOptions> = {}) => [

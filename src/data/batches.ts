@@ -8,8 +8,10 @@ import { BOS, PAD } from './vocabulary.js';
 
 /** Captions of one step, by falling length: at step t the first rows are those that still run. */
 export interface CaptionBatch {
-  /** image of each row (B) */
+  /** images, each once (U) */
   images: string[];
+  /** (B): the image of each row, as an index into `images` */
+  imageOfRow: Int32Array;
   /** rows B */
   size: number;
   /** longest row T */
@@ -28,13 +30,16 @@ export interface BatchOptions {
   /** captions a batch; the last one of an epoch may hold fewer */
   batchSize: number;
   captions: 'all' | 'one-per-image';
+  /** captions of an image that a batch takes together; 1 unless given */
+  captionsPerImage?: number;
   seed: number;
 }
 
 export class EpochBatches {
   /** batches an epoch */
   readonly count: number;
-  private readonly captionsAnEpoch: number;
+  private readonly captionsPerImage: number;
+  private readonly groupsPerBatch: number;
 
   constructor(
     private readonly examples: readonly EncodedImage[],
@@ -45,11 +50,16 @@ export class EpochBatches {
         hint: 'Check data.splits.train, data.captions and text.tokenizer.',
       });
     }
-    this.captionsAnEpoch =
-      options.captions === 'all'
-        ? examples.reduce((sum, { captions }) => sum + captions.length, 0)
-        : examples.length;
-    this.count = Math.ceil(this.captionsAnEpoch / options.batchSize);
+    const { batchSize, captions, captionsPerImage = 1 } = options;
+    this.captionsPerImage = captions === 'all' ? Math.min(captionsPerImage, batchSize) : 1;
+    this.groupsPerBatch = Math.floor(batchSize / this.captionsPerImage);
+    const groups = examples.reduce((sum, { captions: { length } }) => sum + this.groupsOf(length), 0);
+    this.count = Math.ceil(groups / this.groupsPerBatch);
+  }
+
+  /** Into how many groups the captions of an image fall. */
+  private groupsOf(captions: number): number {
+    return this.options.captions === 'all' ? Math.ceil(captions / this.captionsPerImage) : 1;
   }
 
   /**
@@ -58,20 +68,28 @@ export class EpochBatches {
    * @param from first batch given; those before it cost nothing
    */
   *epoch(epoch: number, from = 0): Generator<CaptionBatch> {
-    const rows = this.drawRows(epoch);
-    for (let start = from * this.options.batchSize; start < rows.length; start += this.options.batchSize) {
-      yield packRows(rows.slice(start, start + this.options.batchSize));
+    const groups = this.drawGroups(epoch);
+    const step = this.groupsPerBatch;
+    for (let start = from * step; start < groups.length; start += step) {
+      yield packRows(groups.slice(start, start + step).flat());
     }
   }
 
-  private drawRows(epoch: number): Row[] {
-    const rows: Row[] = [];
-    const choice = Random.for(this.options.seed, 'captions', epoch);
+  /** Captions of one image each, in random order. */
+  private drawGroups(epoch: number): Row[][] {
+    const { captions: which, seed } = this.options;
+    const size = this.captionsPerImage;
+    const groups: Row[][] = [];
+    const choice = Random.for(seed, 'captions', epoch);
     for (const { image, captions } of this.examples) {
-      const taken = this.options.captions === 'all' ? captions : [choice.pick(captions)];
-      for (const targets of taken) rows.push({ image, targets });
+      const taken = which === 'all' ? [...captions] : [choice.pick(captions)];
+      // Not always the same ones together.
+      if (size > 1 && size < taken.length) choice.shuffle(taken);
+      for (let start = 0; start < taken.length; start += size) {
+        groups.push(taken.slice(start, start + size).map((targets) => ({ image, targets })));
+      }
     }
-    return Random.for(this.options.seed, 'order', epoch).shuffle(rows);
+    return Random.for(seed, 'order', epoch).shuffle(groups);
   }
 }
 
@@ -92,8 +110,11 @@ function packRows(rows: Row[]): CaptionBatch {
     targets.set(row.targets, b * steps);
   });
   const lengths = Int32Array.from(rows, (row) => row.targets.length); // (B)
+  const images = [...new Set(rows.map(({ image }) => image))];
+  const index = new Map(images.map((image, i) => [image, i]));
   return {
-    images: rows.map(({ image }) => image),
+    images,
+    imageOfRow: Int32Array.from(rows, ({ image }) => index.get(image)!),
     size,
     steps,
     inputs,

@@ -3,10 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { imageSchema } from '../config/index.js';
-import { silentLog } from '../core/index.js';
-import { ImageCache } from './image-cache.js';
+import { afterAll, describe, expect, it } from 'vitest';
 import { decodeImage } from './image.js';
 
 /** 3x2 pixels, each different. */
@@ -136,39 +133,5 @@ describe('decodeImage', () => {
         /bomb\.png has more than 100 million pixels/,
       );
     });
-  });
-});
-
-describe('ImageCache', () => {
-  const imageConfig = imageSchema.parse({ resize: [2, 3], crop: null, mean: [0, 0, 0], std: [1, 1, 1] });
-  const options = { imageDirectory: folder, imageConfig, onBadImage: 'error', log: silentLog } as const;
-
-  beforeAll(async () => {
-    writeFileSync(join(folder, 'one.png'), await pixels().png().toBuffer());
-    writeFileSync(join(folder, 'two.png'), await pixels().negate().png().toBuffer());
-    writeFileSync(join(folder, 'broken.png'), 'broken');
-  });
-
-  it('gives pixels in the order asked for', async () => {
-    const cache = await ImageCache.load({ ...options, images: ['one.png', 'two.png', 'one.png'] });
-    const batch = cache.read(['two.png', 'one.png']);
-    const values = [...rgb.map((v) => 255 - v), ...rgb];
-    expect(batch.length).toBe(36);
-    batch.forEach((v, i) => expect(v).toBe(values[i]));
-    expect(cache.has('one.png')).toBe(true);
-    expect(() => cache.read(['three.png'])).toThrow(/three\.png is not in memory/);
-  });
-
-  it('ends at a bad image, or skips it', async () => {
-    const images = ['one.png', 'broken.png'];
-    await expect(ImageCache.load({ ...options, images })).rejects.toThrow(/broken\.png cannot be decoded/);
-    const cache = await ImageCache.load({ ...options, images, onBadImage: 'skip' });
-    expect(cache.skipped.map(({ image }) => image)).toEqual(['broken.png']);
-    expect(cache.has('broken.png')).toBe(false);
-  });
-
-  it('refuses more pixels than the limit', async () => {
-    const load = ImageCache.load({ ...options, images: ['one.png', 'two.png'], maxBytes: 35 });
-    await expect(load).rejects.toThrow(/2 images of 3x2 pixels need 1 MiB of memory/);
   });
 });

@@ -1,12 +1,13 @@
+export { augments } from './augment.js';
 export * from './batches.js';
 export * from './dataset.js';
 export * from './examples.js';
 export * from './feature-store.js';
 export { decodeImage, type RgbImage } from './image.js';
-export * from './image-cache.js';
 export type { SkippedImage } from './image-loader.js';
 export * from './prefetch.js';
 export * from './preprocess.js';
 export type { FeatureKey } from './store-manifest.js';
 export * from './tokenize.js';
+export * from './training-images.js';
 export * from './vocabulary.js';

@@ -164,7 +164,8 @@ export function resize(
   return sameHeight ? result : vertical(result, top, window.height, rows); // (window.height, window.width, 3)
 }
 
-function crop(image: RgbImage, window: Window): RgbImage {
+/** The part `window`; the image itself when that is all of it. */
+export function crop(image: RgbImage, window: Window): RgbImage {
   const { left, top, width, height } = window;
   if (width === image.width && height === image.height) return image;
   const data = new Uint8Array(width * height * 3);

@@ -45,7 +45,7 @@ export async function captionFeatures(
   try {
     for (let start = 0; start < images.length; start += batchSize) {
       signal?.throwIfAborted();
-      const features = source.features(images.slice(start, start + batchSize));
+      const features = await source.features(images.slice(start, start + batchSize));
       for (const [best] of decode(decoder, features, search)) captions.push(captionOf(best, vocabulary));
       features.dispose();
       progress.update(captions.length);

@@ -77,7 +77,8 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const store = await openFeatureStore({
     config,
     encoder,
-    decoder,
+    stage: config.encoder.stage,
+    kind: decoder.features,
     images: images.map(({ image }) => image),
     log,
     cacheDirectory: options.cacheDirectory ?? cacheDirectory(process.env, process.platform),

@@ -10,15 +10,17 @@ import type { Decoder, Encoder } from '../models/index.js';
 /** Gives the features of images by name. */
 export interface FeatureSource {
   /** (B, P, C) or (B, C), in the order of `images`; the caller disposes of it. */
-  features(images: readonly string[]): tf.Tensor;
+  features(images: readonly string[]): Promise<tf.Tensor>;
 }
 
 /** A feature map (B, H', W', C) as the decoder wants it: its places (B, P, C), or their mean (B, C). */
 export function poolForDecoder(encoder: Encoder, decoder: Decoder, map: tf.Tensor4D): tf.Tensor {
+  return inKind(encoder, decoder.features, map);
+}
+
+function inKind(encoder: Encoder, kind: 'map' | 'pooled', map: tf.Tensor4D): tf.Tensor {
   const [size, height, width, channels] = map.shape;
-  return decoder.features === 'pooled'
-    ? encoder.pooled(map)
-    : tf.reshape(map, [size, height * width, channels]);
+  return kind === 'pooled' ? encoder.pooled(map) : tf.reshape(map, [size, height * width, channels]);
 }
 
 /** ToTensor and Normalize of torchvision, (v / 255 - mean) / std, with its roundings: pixels (B, H, W, 3), as floats. */
@@ -50,19 +52,10 @@ export function encodePixels(
   );
 }
 
-/** Encodes at every call: for an encoder that changes. @param read pixels (B, H, W, 3) */
-export function pixelSource(
-  encoder: Encoder,
-  decoder: Decoder,
-  config: Config,
-  read: (images: readonly string[]) => Uint8Array,
-): FeatureSource {
-  return { features: (images) => encodePixels(encoder, decoder, config, read(images)) };
-}
-
 export function storeSource(store: FeatureStore): FeatureSource {
   return {
-    features: (images) => tf.tensor(store.read(images), [images.length, ...store.featureShape]),
+    features: (images) =>
+      Promise.resolve(tf.tensor(store.read(images), [images.length, ...store.featureShape])),
   };
 }
 
@@ -76,34 +69,41 @@ function weightsHash(encoder: Encoder): string {
   return hash.digest('hex');
 }
 
-/** The store of a frozen encoder's features, with those of `images` in it; what is missing is encoded now. */
+/**
+ * The store of what a stage of the encoder gives, its maps or their means, with those of `images` in it; what is missing
+ * is encoded now. The stages up to that one must be frozen.
+ */
 export function openFeatureStore(options: {
-  config: Config;
+  config: Pick<Config, 'image' | 'data'>;
   encoder: Encoder;
-  decoder: Decoder;
+  /** null: the last */
+  stage: string | null;
+  kind: 'map' | 'pooled';
   images: readonly string[];
   log: Log;
   cacheDirectory: string;
   signal?: AbortSignal;
 }): Promise<FeatureStore> {
-  const { config, encoder, decoder, images, log, cacheDirectory, signal } = options;
+  const { config, encoder, stage, kind, images, log, cacheDirectory, signal } = options;
   const [height, width] = imageSize(config.image);
-  const [rows, columns, channels] = encoder.outputShape(height, width, config.encoder.stage);
+  const [rows, columns, channels] = encoder.outputShape(height, width, stage);
   return FeatureStore.openOrBuild({
     directory: join(cacheDirectory, 'features'),
     key: {
       encoder: encoder.name,
       weightsHash: weightsHash(encoder),
-      stage: config.encoder.stage,
-      kind: decoder.features,
+      stage,
+      kind,
       image: config.image,
     },
     images,
     imageDirectory: config.data.images,
     imageConfig: config.image,
-    featureShape: decoder.features === 'pooled' ? [channels] : [rows * columns, channels],
+    featureShape: kind === 'pooled' ? [channels] : [rows * columns, channels],
     async encode(pixels) {
-      const features = encodePixels(encoder, decoder, config, pixels);
+      const features = tf.tidy(() =>
+        inKind(encoder, kind, encoder.forward(normalizePixels(pixels, config.image), stage)),
+      );
       const values = await features.data();
       features.dispose();
       return values as Float32Array;

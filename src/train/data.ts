@@ -4,34 +4,24 @@ import { UserError, type Log } from '../core/index.js';
 import {
   encodeExamples,
   EpochBatches,
-  ImageCache,
   imageSize,
   readDataset,
   tokenize,
   Vocabulary,
   type CaptionedImage,
 } from '../data/index.js';
-import {
-  normalizePixels,
-  openFeatureStore,
-  pixelSource,
-  storeSource,
-  type FeatureSource,
-} from '../infer/index.js';
 import { createDecoder, createEncoder, readWeights, type Decoder, type Encoder } from '../models/index.js';
-import type { Source } from './step.js';
+import { openSources, type Sources } from './sources.js';
 
 export interface TrainingData {
   vocabulary: Vocabulary;
   encoder: Encoder;
   decoder: Decoder;
-  source: Source;
-  /** What validation decodes from. */
-  features: FeatureSource;
+  sources: Sources;
   batches: EpochBatches;
   train: CaptionedImage[];
   validation: CaptionedImage[];
-  close(): void;
+  close(): Promise<void>;
 }
 
 function buildVocabulary(
@@ -61,13 +51,15 @@ export async function prepareTraining(
   const dataset = await readDataset(config.data, log);
   const vocabulary = buildVocabulary(config, dataset.train, dataset.validation, log);
 
+  const state = config.encoder.weights ? await readWeights(config.encoder.weights) : null;
   const encoder = createEncoder({
     name: config.encoder.name,
-    state: config.encoder.weights ? await readWeights(config.encoder.weights) : null,
+    state,
     train: config.encoder.train,
     seed: config.seed,
   });
   let decoder: Decoder | undefined;
+  let sources: Sources | undefined;
   try {
     const [height, width] = imageSize(config.image);
     decoder = createDecoder({
@@ -76,9 +68,20 @@ export async function prepareTraining(
       featureChannels: encoder.outputShape(height, width, config.encoder.stage)[2],
       seed: config.seed,
     });
-    const images = [...dataset.train, ...dataset.validation].map(({ image }) => image);
-    const source = await openSource(config, encoder, decoder, images, { log, signal, cacheDirectory });
-    const present = (split: CaptionedImage[]) => split.filter(({ image }) => source.has(image));
+    const names = (split: CaptionedImage[]) => split.map(({ image }) => image);
+    sources = await openSources({
+      config,
+      encoder,
+      state,
+      decoder,
+      train: names(dataset.train),
+      validation: names(dataset.validation),
+      log,
+      signal,
+      cacheDirectory,
+    });
+    const opened = sources;
+    const present = (split: CaptionedImage[]) => split.filter(({ image }) => opened.has(image));
     const train = present(dataset.train);
     const validation = present(dataset.validation);
     for (const [name, split] of Object.entries({ train, validation })) {
@@ -87,48 +90,16 @@ export async function prepareTraining(
     const batches = new EpochBatches(encodeExamples(train, vocabulary, config.text, log), {
       batchSize: config.training.batchSize,
       captions: config.training.captions,
+      captionsPerImage:
+        config.training.captionsPerImage ?? (encoder.trainedFrom === null ? 1 : config.training.batchSize),
       seed: config.seed,
     });
-    const { features } = source;
-    const close = () => source.close();
-    return { vocabulary, encoder, decoder, source, features, batches, train, validation, close };
+    const close = () => opened.close();
+    return { vocabulary, encoder, decoder, sources, batches, train, validation, close };
   } catch (error) {
+    await sources?.close();
     encoder.dispose();
     decoder?.dispose();
     throw error;
   }
-}
-
-async function openSource(
-  config: Config,
-  encoder: Encoder,
-  decoder: Decoder,
-  images: string[],
-  options: { log: Log; signal?: AbortSignal; cacheDirectory: string },
-): Promise<Source & { features: FeatureSource; has(image: string): boolean; close(): void }> {
-  if (!encoder.trainable) {
-    const store = await openFeatureStore({ config, encoder, decoder, images, ...options });
-    const features = storeSource(store);
-    return {
-      input: (names) => features.features(names),
-      features,
-      has: (name) => store.has(name),
-      close: () => store.close(),
-    };
-  }
-  const cache = await ImageCache.load({
-    images,
-    imageDirectory: config.data.images,
-    imageConfig: config.image,
-    onBadImage: config.data.onBadImage,
-    log: options.log,
-    signal: options.signal,
-  });
-  const read = (names: readonly string[]) => cache.read(names);
-  return {
-    input: (names) => normalizePixels(read(names), config.image),
-    features: pixelSource(encoder, decoder, config, read),
-    has: (name) => cache.has(name),
-    close() {},
-  };
 }

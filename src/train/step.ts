@@ -1,7 +1,7 @@
 /**
  * One optimizer step: forward, backward, clipping, Adam. Nothing is read back from the device.
- * With a frozen encoder the batch's features come from the store and the decoder's hand-derived backward pass is
- * called directly; a trained encoder goes through automatic differentiation.
+ * With features of a frozen encoder the decoder's hand-derived backward pass is called directly; a trained encoder goes
+ * through automatic differentiation, once an image, however many captions of it the batch holds.
  */
 import { tf } from '../backend/index.js';
 import type { Config } from '../config/index.js';
@@ -9,12 +9,7 @@ import type { CaptionBatch } from '../data/index.js';
 import { poolForDecoder } from '../infer/index.js';
 import type { Decoder, Encoder } from '../models/index.js';
 import { Adam, clipByGlobalNorm } from './optimizer.js';
-
-/** What a step starts from: features of the store, or normalised images when the encoder is trained. */
-export interface Source {
-  /** (B, P, C) or (B, C) features, or (B, H, W, 3) images, in the order of `images`; the caller disposes of it. */
-  input(images: readonly string[]): tf.Tensor;
-}
+import type { Source } from './sources.js';
 
 export interface StepResult {
   /** Mean cross-entropy per token, nats; the caller disposes it. */
@@ -23,63 +18,111 @@ export interface StepResult {
   gradientNorm: tf.Scalar;
 }
 
+interface Part {
+  adam: Adam;
+  /** of training */
+  learningRate: number;
+  variables: Map<string, tf.Variable>;
+}
+
+type Gradients = Map<string, tf.Tensor>;
+
 export class TrainingStep {
-  private readonly adam: Adam;
-  private readonly variables: Map<string, tf.Variable>;
+  /** Each with an optimizer of its own: the encoder may start later, and learn at another rate. */
+  private readonly parts: Record<'encoder' | 'decoder', Part>;
 
   constructor(
     private readonly config: Config,
     private readonly encoder: Encoder,
     private readonly decoder: Decoder,
-    private readonly source: Source,
   ) {
-    this.variables = new Map([
-      ...[...encoder.variables()].map(([name, variable]) => [`encoder.${name}`, variable] as const),
-      ...[...decoder.variables()].map(([name, variable]) => [`decoder.${name}`, variable] as const),
-    ]);
-    this.adam = new Adam(this.variables, { ...config.training });
+    const { training } = config;
+    const part = (variables: Map<string, tf.Variable>, learningRate: number): Part => ({
+      adam: new Adam(variables, { ...training }),
+      learningRate,
+      variables,
+    });
+    this.parts = {
+      encoder: part(encoder.variables(), config.encoder.learningRate ?? training.learningRate),
+      decoder: part(decoder.variables(), training.learningRate),
+    };
   }
 
   /**
+   * @param input what a source gave for `batch.images`
+   * @param gives what that is
    * @param seed of the dropout masks
-   * @param learningRate of this step
+   * @param share of the learning rates, by the schedule
    */
-  run(batch: CaptionBatch, seed: number, learningRate: number): StepResult {
-    this.adam.options.learningRate = learningRate;
-    const input = this.source.input(batch.images);
-    const { loss, gradients } = this.encoder.trainable
-      ? this.throughEncoder(input as tf.Tensor4D, batch, seed)
-      : this.decoderOnly(input, batch, seed);
-    input.dispose();
+  run(
+    input: tf.Tensor,
+    gives: Source['gives'],
+    batch: CaptionBatch,
+    seed: number,
+    share: number,
+  ): StepResult {
+    const { loss, encoder, decoder } =
+      gives === 'features'
+        ? this.decoderOnly(input, batch, seed)
+        : this.throughEncoder(input as tf.Tensor4D, gives.after, batch, seed);
+    // Clipped together: one name space for both.
+    const gradients: Gradients = new Map([
+      ...[...encoder].map(([name, gradient]) => [`encoder.${name}`, gradient] as const),
+      ...[...decoder].map(([name, gradient]) => [`decoder.${name}`, gradient] as const),
+    ]);
     const clip = this.config.training.clipNorm ?? Number.POSITIVE_INFINITY;
     const clipped = clipByGlobalNorm(gradients, clip);
-    this.adam.step(clipped.gradients);
+    for (const [prefix, { adam, learningRate, variables }] of Object.entries(this.parts)) {
+      adam.options.learningRate = learningRate * share;
+      const own: Gradients = new Map();
+      for (const name of variables.keys()) {
+        const gradient = clipped.gradients.get(`${prefix}.${name}`);
+        if (gradient) own.set(name, gradient);
+      }
+      if (own.size > 0) adam.step(own);
+    }
     tf.dispose([...gradients.values(), ...clipped.gradients.values()]);
     return { loss, gradientNorm: clipped.norm };
   }
 
   private decoderOnly(features: tf.Tensor, batch: CaptionBatch, seed: number) {
-    const { loss, gradients } = this.decoder.lossAndGradients(features, batch, { training: true, seed });
-    return { loss, gradients: new Map([...gradients].map(([name, g]) => [`decoder.${name}`, g])) };
+    const rows = perCaption(features, batch);
+    const { loss, gradients } = this.decoder.lossAndGradients(rows, batch, { training: true, seed });
+    if (rows !== features) rows.dispose();
+    return { loss, encoder: new Map<string, tf.Tensor>(), decoder: gradients };
   }
 
-  private throughEncoder(images: tf.Tensor4D, batch: CaptionBatch, seed: number) {
+  private throughEncoder(input: tf.Tensor4D, given: string | null, batch: CaptionBatch, seed: number) {
+    const { stage } = this.config.encoder;
+    const { stages, trainedFrom } = this.encoder;
+    // What is frozen runs outside of automatic differentiation, which would keep all of its maps.
+    const after = stages[stages.indexOf(trainedFrom!) - 1] ?? null;
+    const maps = after === given ? input : this.encoder.forward(input, after, { after: given });
+    const variables = [...this.parts.encoder.variables.values(), ...this.parts.decoder.variables.values()];
     const { value: loss, grads } = tf.variableGrads(() => {
-      const map = this.encoder.forward(images, this.config.encoder.stage, { training: true });
-      return this.decoder.loss(poolForDecoder(this.encoder, this.decoder, map), batch, {
-        training: true,
-        seed,
-      });
-    }, [...this.variables.values()]);
-    const gradients = new Map<string, tf.Tensor>();
-    for (const [name, variable] of this.variables) {
-      // Stages behind `encoder.stage` do not take part.
-      if (grads[variable.name]) gradients.set(name, grads[variable.name]);
-    }
-    return { loss, gradients };
+      const map = this.encoder.forward(maps, stage, { after, training: true });
+      const features = poolForDecoder(this.encoder, this.decoder, map);
+      return this.decoder.loss(perCaption(features, batch), batch, { training: true, seed });
+    }, variables);
+    if (maps !== input) maps.dispose();
+    const of = (part: Part): Gradients => {
+      const gradients: Gradients = new Map();
+      for (const [name, variable] of part.variables) {
+        // Stages behind `encoder.stage` do not take part.
+        if (grads[variable.name]) gradients.set(name, grads[variable.name]);
+      }
+      return gradients;
+    };
+    return { loss, encoder: of(this.parts.encoder), decoder: of(this.parts.decoder) };
   }
 
   dispose(): void {
-    this.adam.dispose();
+    for (const { adam } of Object.values(this.parts)) adam.dispose();
   }
+}
+
+/** Features of each image (U, ...) as features of each caption (B, ...). */
+function perCaption(features: tf.Tensor, { images, imageOfRow }: CaptionBatch): tf.Tensor {
+  if (images.length === imageOfRow.length) return features; // in the order of the rows
+  return tf.tidy(() => tf.gather(features, tf.tensor1d(imageOfRow, 'int32')));
 }

@@ -6,11 +6,15 @@ import { prepareBackend } from '../backend/index.js';
 import { saveCheckpoint, type CheckpointMetrics } from '../checkpoint/index.js';
 import { formatConfig, type Config } from '../config/index.js';
 import { cacheDirectory, Random, silentLog, UserError, writeFileAtomic, type Log } from '../core/index.js';
+import { prefetch } from '../data/index.js';
 import { prepareTraining, type TrainingData } from './data.js';
 import { Journal, type EpochEntry, type JournalEntry } from './journal.js';
 import { LossMeter } from './losses.js';
 import { TrainingStep } from './step.js';
 import { validate } from './validate.js';
+
+/** Batches that are read while the device computes. */
+const READ_AHEAD = 2;
 
 export interface TrainOptions {
   log?: Log;
@@ -68,7 +72,7 @@ export async function train(config: Config, options: TrainOptions = {}): Promise
       options.signal,
     ).run();
   } finally {
-    data.close();
+    await data.close();
     data.encoder.dispose();
     data.decoder.dispose();
   }
@@ -90,7 +94,7 @@ class Run {
 
   async run(): Promise<TrainingResult> {
     const { training } = this.config;
-    const step = new TrainingStep(this.config, this.data.encoder, this.data.decoder, this.data.source);
+    const step = new TrainingStep(this.config, this.data.encoder, this.data.decoder);
     try {
       for (let epoch = 1; epoch <= training.epochs && !this.stopped; epoch++) {
         const trained = await this.trainEpoch(epoch, step);
@@ -122,12 +126,12 @@ class Run {
     return this.signal?.aborted ?? false;
   }
 
-  /** Of the current step; the cosine schedule reaches zero after the last step of the last epoch. */
-  private get learningRate(): number {
-    const { learningRate, schedule, epochs } = this.config.training;
-    if (schedule === 'constant') return learningRate;
+  /** Share of the learning rates in the current step; cosine reaches zero after the last step of the last epoch. */
+  private get scheduled(): number {
+    const { schedule, epochs } = this.config.training;
+    if (schedule === 'constant') return 1;
     const share = (this.step - 1) / (epochs * this.data.batches.count);
-    return (learningRate * (1 + Math.cos(Math.PI * share))) / 2;
+    return (1 + Math.cos(Math.PI * share)) / 2;
   }
 
   /** Mean loss per token and words/s of the steps taken; undefined when there were none. */
@@ -156,7 +160,7 @@ class Run {
         step: this.step,
         loss,
         gradientNorm,
-        learningRate: this.learningRate,
+        learningRate: training.learningRate * this.scheduled,
         wordsPerSecond,
         seconds: this.seconds,
       });
@@ -164,11 +168,24 @@ class Run {
 
     try {
       let done = 0;
-      for (const batch of this.data.batches.epoch(epoch)) {
+      const source = this.data.sources.training(epoch);
+      let read = 0;
+      const batches = prefetch(
+        this.data.batches.epoch(epoch),
+        () => READ_AHEAD,
+        async (batch) => ({ batch, input: await source.read(batch.images, epoch, read++) }),
+      );
+      for await (const { batch, input } of batches) {
         if (this.stopped) break;
         this.step++;
         const dropoutSeed = Random.for(seed, 'dropout', this.step).integer(2 ** 31);
-        meter.add(step.run(batch, dropoutSeed, this.learningRate), batch.tokens, this.step);
+        const tensor = input();
+        meter.add(
+          step.run(tensor, source.gives, batch, dropoutSeed, this.scheduled),
+          batch.tokens,
+          this.step,
+        );
+        tensor.dispose();
         done++;
         if (meter.count >= training.logEvery) report();
         const rate = total.tokens / total.seconds;
@@ -192,7 +209,7 @@ class Run {
   }
 
   private async finishEpoch(epoch: number, trained: { loss: number; rate: number }): Promise<void> {
-    const validation = await validate(this.config, this.data, this.log);
+    const validation = await validate(this.config, this.data, epoch, this.log);
     const better = !this.best || validation.bleu[3] > this.best.validation.bleu[3];
     const entry: EpochEntry = {
       event: 'epoch',

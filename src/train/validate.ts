@@ -9,6 +9,7 @@ import type { TrainingData } from './data.js';
 export async function validate(
   config: Config,
   data: TrainingData,
+  epoch: number,
   log: Log,
 ): Promise<{ images: number; bleu: number[] }> {
   const { batchSize, maxWords, maxImages } = config.validation;
@@ -17,7 +18,7 @@ export async function validate(
   const captions = await captionFeatures(
     decoder,
     vocabulary,
-    data.features,
+    data.sources.validation(epoch),
     split.map(({ image }) => image),
     { batchSize, maxWords, log },
   );

@@ -6,19 +6,24 @@ import type { StateDict } from '../state.js';
 
 export interface Encoder {
   readonly name: string;
-  /** Whether its parameters are variables; otherwise they are constants with BatchNorm folded in. */
-  readonly trainable: boolean;
+  /** First stage whose parameters are variables; all others are constants with BatchNorm folded in. Null: no stage. */
+  readonly trainedFrom: string | null;
   /** Names of the stages in order; the output of any of them can be used. */
   readonly stages: readonly string[];
   /** [H', W', C] of the feature map for images of H x W pixels. */
   outputShape(height: number, width: number, stage?: string | null): [number, number, number];
-  /** By torchvision's names; empty when frozen. */
+  /** Of the trained stages, by torchvision's names. */
   variables(): Map<string, tf.Variable>;
   /**
    * Normalised images (B, H, W, 3) -> feature map (B, H', W', C) of `stage`, by default the last.
-   * @param options training: an encoder that started from random weights normalises by the batch and learns from it
+   * @param options after: `images` are the output of this stage, and the forward pass goes on from there;
+   *   training: an encoder that started from random weights normalises by the batch and learns from it
    */
-  forward(images: tf.Tensor4D, stage?: string | null, options?: { training?: boolean }): tf.Tensor4D;
+  forward(
+    images: tf.Tensor4D,
+    stage?: string | null,
+    options?: { after?: string | null; training?: boolean },
+  ): tf.Tensor4D;
   /** Mean over the places of a map: (B, H', W', C) -> (B, C). */
   pooled(map: tf.Tensor4D): tf.Tensor2D;
   /** (B, C) of the last stage -> (B, classes); absent when the weights hold no classifier. */
@@ -30,7 +35,8 @@ export interface Encoder {
 
 export interface Stage {
   name: string;
-  layer: Layer;
+  /** Declares the stage's parameters. */
+  build: () => Layer;
   /** How many pixels of the stage's input become one, per side. */
   stride: number;
   /** Channels of the output. */
@@ -41,37 +47,57 @@ export interface StagedEncoderParts {
   name: string;
   parameters: EncoderParameters;
   stages: Stage[];
-  classifier?: { prefix: string; logits?: (pooled: tf.Tensor2D) => tf.Tensor2D };
+  /** `logits` declares its parameters, and is undefined where the weights lack them. */
+  classifier?: { prefix: string; logits: () => ((pooled: tf.Tensor2D) => tf.Tensor2D) | undefined };
+}
+
+const FROM_STAGE = 'from-stage ';
+
+/** Index of the first trained stage; the number of stages when none is. */
+function firstTrained(train: string, stages: readonly string[], encoder: string): number {
+  if (train === 'none') return stages.length;
+  if (train === 'all') return 0;
+  const index = train.startsWith(FROM_STAGE) ? stages.indexOf(train.slice(FROM_STAGE.length)) : -1;
+  if (index >= 0) return index;
+  throw new UserError(`encoder.train: "${train}" names no stage of ${encoder}`, {
+    hint: `none, all, or ${FROM_STAGE}STAGE with one of ${stages.join(', ')}`,
+  });
 }
 
 export class StagedEncoder implements Encoder {
   readonly name: string;
   readonly stages: readonly string[];
+  readonly trainedFrom: string | null;
   readonly logits?: (pooled: tf.Tensor2D) => tf.Tensor2D;
+  private readonly layers: readonly Layer[];
 
   constructor(private readonly parts: StagedEncoderParts) {
-    this.name = parts.name;
-    this.stages = parts.stages.map(({ name }) => name);
-    this.logits = parts.classifier?.logits;
-    parts.parameters.check();
+    const { name, parameters, stages, classifier } = parts;
+    this.name = name;
+    this.stages = stages.map((stage) => stage.name);
+    const first = firstTrained(parameters.train, this.stages, name);
+    this.trainedFrom = this.stages[first] ?? null;
+    this.layers = stages.map(({ build }, i) => {
+      parameters.trainable = i >= first;
+      return build();
+    });
+    parameters.trainable = false;
+    this.logits = classifier?.logits?.();
+    parameters.check();
   }
 
-  get trainable(): boolean {
-    return this.parts.parameters.trainable;
-  }
-
-  private upTo(stage: string | null | undefined): Stage[] {
-    const { stages } = this.parts;
-    if (stage === null || stage === undefined) return stages;
+  /** Index of a stage; of the last one for null. */
+  private indexOf(stage: string | null | undefined): number {
+    if (stage === null || stage === undefined) return this.stages.length - 1;
     const index = this.stages.indexOf(stage);
     if (index < 0) {
       throw new UserError(`${this.name} has no stage "${stage}"; its stages are ${this.stages.join(', ')}`);
     }
-    return stages.slice(0, index + 1);
+    return index;
   }
 
   outputShape(height: number, width: number, stage?: string | null): [number, number, number] {
-    const stages = this.upTo(stage);
+    const stages = this.parts.stages.slice(0, this.indexOf(stage) + 1);
     const side = (pixels: number) =>
       stages.reduce((length, { stride }) => Math.ceil(length / stride), pixels);
     return [side(height), side(width), stages[stages.length - 1].channels];
@@ -84,18 +110,19 @@ export class StagedEncoder implements Encoder {
   forward(
     images: tf.Tensor4D,
     stage?: string | null,
-    { training = false }: { training?: boolean } = {},
+    { after, training = false }: { after?: string | null; training?: boolean } = {},
   ): tf.Tensor4D {
-    const stages = this.upTo(stage);
     const { parameters } = this.parts;
+    const start = after === null || after === undefined ? 0 : this.indexOf(after) + 1;
+    const layers = this.layers.slice(start, this.indexOf(stage) + 1);
     parameters.normalisesByBatch = training && parameters.learnsStatistics;
     try {
       return tf.tidy(() => {
         let x = images; // (B, H, W, 3)
-        for (const { layer } of stages) {
+        for (const layer of layers) {
           const y = layer(x); // (B, H', W', C)
           // Outside of automatic differentiation the map before is no longer needed: this bounds memory.
-          if (!this.trainable && x !== images) x.dispose();
+          if (this.trainedFrom === null && x !== images) x.dispose();
           x = y;
         }
         return x;

@@ -66,20 +66,23 @@ function block(
 /** Stages features.0 .. features.18; the last gives (B, H/32, W/32, 1280). */
 export function mobileNetV2(parameters: EncoderParameters): Encoder {
   const stages: Stage[] = [];
-  const add = (layer: Layer, stride: number, outputs: number) =>
-    stages.push({ name: `features.${stages.length}`, layer, stride, channels: outputs });
-  let inputs = 32;
-  add(convolutionRelu6(parameters, 'features.0', { inputs: 3, outputs: 32, kernel: 3, stride: 2 }), 2, 32);
+  const add = (build: (name: string) => Layer, stride: number, channels: number) => {
+    const name = `features.${stages.length}`;
+    stages.push({ name, build: () => build(name), stride, channels });
+  };
+  const stem = { inputs: 3, outputs: 32, kernel: 3, stride: 2 };
+  add((name) => convolutionRelu6(parameters, name, stem), stem.stride, stem.outputs);
+  let channels = stem.outputs;
   for (const { expansion, outputs, blocks, stride: first } of groups) {
     for (let i = 0; i < blocks; i++) {
-      const stride = i === 0 ? first : 1;
-      const name = `features.${stages.length}`;
-      add(block(parameters, name, { inputs, outputs, expansion, stride }), stride, outputs);
-      inputs = outputs;
+      const shape = { inputs: channels, outputs, expansion, stride: i === 0 ? first : 1 };
+      add((name) => block(parameters, name, shape), shape.stride, outputs);
+      channels = outputs;
     }
   }
-  add(convolutionRelu6(parameters, 'features.18', { inputs, outputs: 1280, kernel: 1 }), 1, 1280);
-  const logits = frozenLinear(parameters, 'classifier.1', 1280, 1000);
+  const last = { inputs: channels, outputs: 1280, kernel: 1 };
+  add((name) => convolutionRelu6(parameters, name, last), 1, last.outputs);
+  const logits = () => frozenLinear(parameters, 'classifier.1', 1280, 1000);
   const classifier = { prefix: 'classifier.', logits };
   return new StagedEncoder({ name: 'mobilenet_v2', parameters, stages, classifier });
 }

@@ -123,22 +123,33 @@ function mobileNetV3(
   hiddenUnits: number,
 ): Encoder {
   const stages: Stage[] = [];
-  const next = () => `features.${stages.length}`;
-  const add = (layer: Layer, stride: number, outputs: number) =>
-    stages.push({ name: next(), layer, stride, channels: outputs });
+  const add = (build: (name: string) => Layer, stride: number, channels: number) => {
+    const name = `features.${stages.length}`;
+    stages.push({ name, build: () => build(name), stride, channels });
+  };
+  const addConvolution = (shape: { inputs: number; outputs: number; kernel: number; stride: number }) =>
+    add(
+      (name) => {
+        const run = normed(parameters, name, shape);
+        return (x) => tf.tidy(() => swish(run(x)));
+      },
+      shape.stride,
+      shape.outputs,
+    );
   let channels = 16;
-  const stem = normed(parameters, next(), { inputs: 3, outputs: channels, kernel: 3, stride: 2 });
-  add((x) => tf.tidy(() => swish(stem(x))), 2, channels);
+  addConvolution({ inputs: 3, outputs: channels, kernel: 3, stride: 2 });
   for (const spec of blocks) {
-    add(block(parameters, next(), channels, spec), spec.stride, spec.outputs);
+    const inputs = channels;
+    add((name) => block(parameters, name, inputs, spec), spec.stride, spec.outputs);
     channels = spec.outputs;
   }
-  const last = normed(parameters, next(), { inputs: channels, outputs: 6 * channels, kernel: 1 });
-  add((x) => tf.tidy(() => swish(last(x))), 1, 6 * channels);
-  const hidden = frozenLinear(parameters, 'classifier.0', 6 * channels, hiddenUnits);
-  const output = frozenLinear(parameters, 'classifier.3', hiddenUnits, 1000);
-  const logits =
-    hidden && output && ((pooled: tf.Tensor2D) => tf.tidy(() => output(hardSwish(hidden(pooled)))));
+  const outputs = 6 * channels;
+  addConvolution({ inputs: channels, outputs, kernel: 1, stride: 1 });
+  const logits = () => {
+    const hidden = frozenLinear(parameters, 'classifier.0', outputs, hiddenUnits);
+    const output = frozenLinear(parameters, 'classifier.3', hiddenUnits, 1000);
+    return hidden && output && ((pooled: tf.Tensor2D) => tf.tidy(() => output(hardSwish(hidden(pooled)))));
+  };
   return new StagedEncoder({ name, parameters, stages, classifier: { prefix: 'classifier.', logits } });
 }
 

@@ -103,14 +103,14 @@ export const encoders: Record<string, EncoderEntry> = {
 /**
  * Builds an encoder. The backend must be prepared.
  * @param state weights under torchvision's names, with or without the classifier; null draws them from the seed
- * @param train none: constants with BatchNorm folded in; all: variables; BatchNorm statistics are learnt when
- *   `state` is null, otherwise fixed
- * @throws UserError that names the parameters that do not fit
+ * @param train none: constants with BatchNorm folded in; all: variables; "from-stage NAME": variables from that stage
+ *   on. BatchNorm statistics of variables are learnt when `state` is null, otherwise fixed
+ * @throws UserError that names the parameters that do not fit, or a stage that is none
  */
 export function createEncoder(options: {
   name: string;
   state: StateDict | null;
-  train: 'none' | 'all';
+  train: string;
   seed: number;
 }): Encoder {
   const { name, state, train, seed } = options;
@@ -118,5 +118,5 @@ export function createEncoder(options: {
   if (!entry) {
     throw new UserError(`there is no encoder "${name}"; known are ${Object.keys(encoders).join(', ')}`);
   }
-  return entry.create(new EncoderParameters(name, state, train === 'all', seed));
+  return entry.create(new EncoderParameters(name, state, train, seed));
 }

@@ -96,21 +96,26 @@ function stem(parameters: EncoderParameters): Layer {
 /** Stages stem (H/4), layer1 (H/4) .. layer4 (H/32): 64, 128, 256, 512 channels, four times that with bottlenecks. */
 function resnet(name: keyof typeof variants, parameters: EncoderParameters): Encoder {
   const { block, depths } = variants[name];
-  const stages: Stage[] = [{ name: 'stem', layer: stem(parameters), stride: 4, channels: 64 }];
+  const stages: Stage[] = [{ name: 'stem', build: () => stem(parameters), stride: 4, channels: 64 }];
   let channels = 64;
   depths.forEach((depth, i) => {
     const width = 64 * 2 ** i;
     const stride = i === 0 ? 1 : 2;
-    const layers: Layer[] = [];
-    for (let j = 0; j < depth; j++) {
-      const prefix = `layer${i + 1}.${j}`;
-      layers.push(residualBlock(parameters, prefix, block, channels, width, j === 0 ? stride : 1));
-      channels = width * block[block.length - 1].widening;
-    }
-    const layer: Layer = (x) => tf.tidy(() => layers.reduce((value, run) => run(value), x));
-    stages.push({ name: `layer${i + 1}`, layer, stride, channels });
+    const inputs = channels;
+    const outputs = width * block[block.length - 1].widening;
+    channels = outputs;
+    const name = `layer${i + 1}`;
+    const build = () => {
+      const blocks = Array.from({ length: depth }, (_, j) =>
+        j === 0
+          ? residualBlock(parameters, `${name}.0`, block, inputs, width, stride)
+          : residualBlock(parameters, `${name}.${j}`, block, outputs, width, 1),
+      );
+      return (x: tf.Tensor4D) => tf.tidy(() => blocks.reduce((value, run) => run(value), x));
+    };
+    stages.push({ name, build, stride, channels: outputs });
   });
-  const logits = frozenLinear(parameters, 'fc', channels, 1000);
+  const logits = () => frozenLinear(parameters, 'fc', channels, 1000);
   return new StagedEncoder({ name, parameters, stages, classifier: { prefix: 'fc.', logits } });
 }
 

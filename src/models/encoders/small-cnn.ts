@@ -17,28 +17,27 @@ const LAYERS = [
 ];
 
 export function smallCnn(parameters: EncoderParameters): Encoder {
-  let inputs = 3;
   const stages = LAYERS.map(({ outputs, pooled }, i): Stage => {
-    const name = `conv${i + 1}`;
     const last = i === LAYERS.length - 1;
-    if (last) inputs += 2;
-    const conv = convolution(parameters, {
-      name,
-      norm: `bn${i + 1}`,
-      epsilon: EPSILON,
-      inputs,
-      outputs,
-      kernel: 3,
-      stride: pooled ? 1 : 2,
-      initial: heFanIn(inputs, 3),
-    });
-    inputs = outputs;
-    const layer: Layer = (x) =>
-      tf.tidy(() => {
-        const y = tf.relu(conv(last ? withPlaces(x) : x));
-        return pooled ? tf.maxPool(y, 2, 2, 'same') : y;
+    const inputs = (i === 0 ? 3 : LAYERS[i - 1].outputs) + (last ? 2 : 0);
+    const build = (): Layer => {
+      const conv = convolution(parameters, {
+        name: `conv${i + 1}`,
+        norm: `bn${i + 1}`,
+        epsilon: EPSILON,
+        inputs,
+        outputs,
+        kernel: 3,
+        stride: pooled ? 1 : 2,
+        initial: heFanIn(inputs, 3),
       });
-    return { name, layer, stride: 2, channels: outputs };
+      return (x) =>
+        tf.tidy(() => {
+          const y = tf.relu(conv(last ? withPlaces(x) : x));
+          return pooled ? tf.maxPool(y, 2, 2, 'same') : y;
+        });
+    };
+    return { name: `conv${i + 1}`, build, stride: 2, channels: outputs };
   });
   return new StagedEncoder({ name: 'small_cnn', parameters, stages });
 }

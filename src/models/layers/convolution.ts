@@ -86,6 +86,7 @@ export function convolution(parameters: EncoderParameters, spec: ConvolutionSpec
       };
     };
   }
+  const { trainable } = parameters;
   const pad = (kernel - 1) / 2;
   const border: Border = [
     [0, 0],
@@ -98,10 +99,10 @@ export function convolution(parameters: EncoderParameters, spec: ConvolutionSpec
     // 'same' pads as PyTorch only where the stride is 1.
     if (stride === 1 || pad === 0) return run(x, k, stride, 'same');
     // The convolution's own border saves a copy, but has no gradient in TensorFlow.js' native backend.
-    return parameters.trainable ? run(tf.pad(x, border), k, stride, 'valid') : run(x, k, stride, border);
+    return trainable ? run(tf.pad(x, border), k, stride, 'valid') : run(x, k, stride, border);
   };
   const apply = (x: tf.Tensor4D, { kernel: k, bias }: Folded): tf.Tensor4D => tf.add(convolve(x, k), bias);
-  if (parameters.trainable) {
+  if (trainable) {
     return (x) =>
       tf.tidy(() =>
         byBatch && parameters.normalisesByBatch

@@ -49,14 +49,19 @@ export class EncoderParameters {
   private readonly declared = new Map<string, Declared>();
   private readonly problems: string[] = [];
   private readonly constants: tf.Tensor[] = [];
-  /** Whether BatchNorms now normalise by the batch's statistics and learn them. */
+  /** Whether what is declared next is trained; the encoder sets it for each of its stages. */
+  trainable = false;
+  /** Whether trained BatchNorms now normalise by the batch's statistics and learn them. */
   normalisesByBatch = false;
 
-  /** @param state values; null draws initial ones from the seed */
+  /**
+   * @param state values; null draws initial ones from the seed
+   * @param train which stages are trained; see `createEncoder`
+   */
   constructor(
     private readonly model: string,
     private readonly state: StateDict | null,
-    readonly trainable: boolean,
+    readonly train: string,
     private readonly seed: number,
   ) {}
 
@@ -82,7 +87,7 @@ export class EncoderParameters {
 
   /** Statistics belong to the weights: they are learnt from random weights on, and stay as they are with given ones. */
   get learnsStatistics(): boolean {
-    return this.trainable && this.state === null;
+    return this.state === null;
   }
 
   /** Declares a value that training leaves as it is. */
@@ -95,7 +100,7 @@ export class EncoderParameters {
   /** Declares running statistics: a buffer, or a variable that no gradient changes. */
   statistic(name: string, shape: number[], constant: number): Statistic {
     const value = this.buffer(name, shape, constant);
-    if (!this.learnsStatistics) return { value, blend: () => {} };
+    if (!this.trainable || !this.learnsStatistics) return { value, blend: () => {} };
     const variable = tf.tidy(() => tf.variable(value(), false));
     this.declared.get(name)!.variable = variable;
     return {
