@@ -20,6 +20,8 @@ export interface TorchFile {
 interface Entry {
   at: number;
   bytes: number;
+  /** Whether the bytes are the content, neither compressed nor encrypted. */
+  plain: boolean;
 }
 
 /** More entries than any model has tensors. */
@@ -35,13 +37,18 @@ export async function openTorchZip(source: ByteSource): Promise<TorchFile> {
   if (entries.has(`${root}constants.pkl`)) {
     throw new PickleError('it is a TorchScript program (torch.jit.save), not a state dict or a module');
   }
-  const order = entries.get(`${root}byteorder`);
+  const content = (entry: string): Entry | undefined => {
+    const found = entries.get(root + entry);
+    if (found && !found.plain) throw new PickleError(`${quoted(root + entry)} is compressed`);
+    return found;
+  };
+  const order = content('byteorder');
   if (order && bytesAt(source, order.at, Math.min(order.bytes, 8)).toString('latin1') !== 'little') {
     throw new PickleError('its numbers are not little-endian');
   }
-  const { at, bytes } = entries.get(name)!;
+  const { at, bytes } = content('data.pkl')!;
   const { value } = unpickle(source, { globals: torchGlobals, persistent }, at, at + bytes);
-  return { object: value, locate: (key) => entries.get(`${root}data/${key}`) };
+  return { object: value, locate: (key) => content(`data/${key}`) };
 }
 
 /** Lets yauzl read by range. */
@@ -83,13 +90,13 @@ async function storedEntries(source: ByteSource): Promise<Map<string, Entry>> {
     });
     if (zip.entryCount > MAX_ENTRIES) throw new Error(`it has ${zip.entryCount} entries`);
     for await (const entry of zip.eachEntry()) {
-      if (entry.compressionMethod !== 0) throw new Error(`${quoted(entry.fileName)} is compressed`);
       const { fileDataStart } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
-      const bytes = entry.uncompressedSize;
+      const plain = entry.compressionMethod === 0 && !entry.isEncrypted();
+      const bytes = plain ? entry.uncompressedSize : entry.compressedSize;
       if (fileDataStart + bytes > source.length) {
         throw new Error(`${quoted(entry.fileName)} ends beyond the file`);
       }
-      entries.set(entry.fileName, { at: fileDataStart, bytes });
+      entries.set(entry.fileName, { at: fileDataStart, bytes, plain });
     }
   } catch (error) {
     throw new PickleError(`the zip file is damaged (${messageOf(error)})`, { cause: error });
