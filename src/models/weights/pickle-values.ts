@@ -18,6 +18,9 @@ export class PickleGlobal {
   ) {}
 }
 
+/** Times that the state of an object is set; Python's own pickles do it once. */
+const MAX_STATES = 16;
+
 /**
  * An object of a class that is only a name here: nothing of the class is ever run. Its attributes are what the pickle
  * says they are.
@@ -33,7 +36,9 @@ export class PickleObject {
   addState(state: unknown): void {
     // Kept by reference: copies of one dict, asked for again and again, could take any amount of time.
     for (const part of Array.isArray(state) && state.length === 2 ? (state as unknown[]) : [state]) {
-      if (part instanceof Map) (this.states ??= []).push(part);
+      if (part instanceof Map && (this.states ??= []).push(part) > MAX_STATES) {
+        throw new PickleError('the pickle sets the state of an object again and again');
+      }
     }
   }
 

@@ -14,6 +14,7 @@ import {
   PickleObject,
   type PickleGlobal,
 } from './pickle-values.js';
+import { quoted } from './stored-tensor.js';
 
 export interface PickleRules {
   /** What may be called besides plain data, by module and name. */
@@ -26,11 +27,11 @@ export interface PickleRules {
  * Most instructions, and most containers and objects, of one pickle. A checkpoint of a thousand tensors has some
  * 50,000 instructions; without limits a file of one-byte instructions could ask for a hundred times its size.
  */
-const MAX_INSTRUCTIONS = 5_000_000;
-const MAX_CONTAINERS = 1_000_000;
-/** Bytes of a text and of a line, and of an integer. */
+const MAX_INSTRUCTIONS = 2_000_000;
+const MAX_CONTAINERS = 500_000;
+/** Bytes of a text, of the name of a global or its module, and of an integer. */
 const MAX_TEXT = 2 ** 24;
-const MAX_LINE = 1024;
+const MAX_NAME = 1024;
 const MAX_INTEGER = 255;
 
 /**
@@ -126,7 +127,7 @@ class Machine {
   line(): string {
     const bytes: number[] = [];
     for (let byte = this.byte(); byte !== 0x0a; byte = this.byte()) {
-      if (bytes.push(byte) > MAX_LINE) throw new PickleError(`a line of more than ${MAX_LINE} bytes`);
+      if (bytes.push(byte) > MAX_NAME) throw new PickleError(`a line of more than ${MAX_NAME} bytes`);
     }
     return Buffer.from(bytes).toString('utf8');
   }
@@ -201,6 +202,9 @@ class Machine {
     // No conversion: lists within lists can stand for a text of any length.
     if (typeof module !== 'string' || typeof name !== 'string') {
       throw new PickleError('the pickle names a global by something that is not a text');
+    }
+    if (module.length > MAX_NAME || name.length > MAX_NAME) {
+      throw new PickleError(`the name ${quoted(name)} .. of a global is too long`);
     }
     this.global(module, name);
   }
