@@ -24,8 +24,9 @@ export interface PickleRules {
 }
 
 /**
- * Most instructions, and most containers and objects, of one pickle. A checkpoint of a thousand tensors has some
- * 50,000 instructions; without limits a file of one-byte instructions could ask for a hundred times its size.
+ * Most instructions, and most containers and objects, of one pickle; without limits a file of one-byte instructions
+ * could ask for a hundred times its size. torchvision's MobileNetV3-small saved as a module, 244 tensors, has 30,242
+ * and 9,330 (python -m pickletools).
  */
 const MAX_INSTRUCTIONS = 2_000_000;
 const MAX_CONTAINERS = 500_000;
