@@ -11,8 +11,11 @@
  */
 export { prepareBackend, currentBackend, type BackendInfo } from './backend/index.js';
 export {
+  exportCheckpoint,
   loadCheckpoint,
+  readOriginal,
   saveCheckpoint,
+  saveOriginal,
   type Checkpoint,
   type CheckpointMetrics,
 } from './checkpoint/index.js';
@@ -20,5 +23,12 @@ export { formatConfig, loadConfig, parseConfig, type Config, type ConfigInput } 
 export { silentLog, UserError, type Log, type Progress } from './core/index.js';
 export { readDataset, tokenize, Vocabulary, type CaptionedImage, type Dataset } from './data/index.js';
 export * from './infer/index.js';
+export {
+  inspectWeights,
+  openWeights,
+  readWeights,
+  type WeightFile,
+  type WeightTensor,
+} from './models/index.js';
 export { bleu } from './metrics/index.js';
 export { train, type TrainOptions, type TrainingResult } from './train/index.js';

@@ -23,12 +23,26 @@ function scoreLines(metrics: CheckpointMetrics | null): string[] {
   ];
 }
 
+function trainingLines({ config, metrics }: { config: Config; metrics: CheckpointMetrics | null }): string[] {
+  return [
+    `- Data: ${config.data.captions}${metrics ? ` (${metrics.trainImages} images, ${metrics.trainCaptions} captions)` : ''}`,
+    `- Objective: teacher-forced cross-entropy over words and the end of the caption; Adam ${config.training.learningRate}, batch ${config.training.batchSize}, seed ${config.seed}`,
+    ...(metrics
+      ? [
+          `- Taken after epoch ${metrics.epoch} (step ${metrics.step}), ${Math.round(metrics.seconds)} s of training; training loss ${metrics.trainLoss?.toFixed(3) ?? 'unknown'} nats a token`,
+        ]
+      : []),
+    '- Command: `showtell train --config DIR/config.yaml`, run where the paths of this `config.yaml`, the whole configuration, lead to the files.',
+  ];
+}
+
 /** Markdown for `README.md` of a checkpoint. */
 export function modelCard(parts: {
   config: Config;
   vocabulary: Vocabulary;
   metrics: CheckpointMetrics | null;
   modelBytes: number;
+  imported?: boolean;
 }): string {
   const { config, vocabulary, metrics } = parts;
   const encoderTraining = config.encoder.train === 'none' ? 'frozen' : 'trained with the decoder';
@@ -47,18 +61,11 @@ export function modelCard(parts: {
     '## Model',
     `- Encoder: \`${config.encoder.name}\`, ${encoderTraining}, initial weights: ${config.encoder.weights ?? 'random'}`,
     `- Decoder: ${decoderLine(config)}`,
-    `- Vocabulary: ${vocabulary.size} entries, tokenizer \`${config.text.tokenizer}\`, words seen at least ${config.text.minCount} times in training`,
+    `- Vocabulary: ${vocabulary.size} entries, tokenizer \`${config.text.tokenizer}\`${parts.imported ? '' : `, words seen at least ${config.text.minCount} times in training`}`,
     `- File: ${(parts.modelBytes / 2 ** 20).toFixed(1)} MiB, ${config.training.checkpointPrecision}`,
     '',
     '## Training',
-    `- Data: ${config.data.captions}${metrics ? ` (${metrics.trainImages} images, ${metrics.trainCaptions} captions)` : ''}`,
-    `- Objective: teacher-forced cross-entropy over words and the end of the caption; Adam ${config.training.learningRate}, batch ${config.training.batchSize}, seed ${config.seed}`,
-    ...(metrics
-      ? [
-          `- Taken after epoch ${metrics.epoch} (step ${metrics.step}), ${Math.round(metrics.seconds)} s of training; training loss ${metrics.trainLoss?.toFixed(3) ?? 'unknown'} nats a token`,
-        ]
-      : []),
-    '- Command: `showtell train --config DIR/config.yaml`, run where the paths of this `config.yaml`, the whole configuration, lead to the files.',
+    ...(parts.imported ? ['By another program; nothing is known of it here.'] : trainingLines(parts)),
     '',
     '## Scores',
     ...scoreLines(metrics),

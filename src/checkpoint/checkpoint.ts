@@ -12,6 +12,7 @@ import { messageOf, UserError, writeDirectoryAtomic } from '../core/index.js';
 import {
   createDecoder,
   createEncoder,
+  openWeights,
   readSafetensors,
   writeSafetensors,
   type Decoder,
@@ -58,10 +59,15 @@ interface Manifest {
 
 const sha256 = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex');
 
-/** Writes a checkpoint; `directory` holds the old or the new one, never a part. */
+/**
+ * Writes a checkpoint; `directory` holds the old or the new one, never a part.
+ * @param parts imported: another program trained it, and the model card says nothing of its training
+ */
 export function saveCheckpoint(
   directory: string,
-  parts: Pick<Checkpoint, 'config' | 'vocabulary' | 'encoder' | 'decoder' | 'metrics'>,
+  parts: Pick<Checkpoint, 'config' | 'vocabulary' | 'encoder' | 'decoder' | 'metrics'> & {
+    imported?: boolean;
+  },
 ): void {
   const state: StateDict = new Map();
   for (const [name, entry] of parts.encoder.stateDict({ classifier: false }))
@@ -190,6 +196,23 @@ export function loadCheckpoint(directory: string): Checkpoint {
       cause: error,
     });
   }
+}
+
+/**
+ * Only the weights of a checkpoint, as they lie in its file: `encoder.*` and `decoder.*`. No backend is needed.
+ * @throws UserError that names what is missing, damaged, foreign, older or newer
+ */
+export async function readCheckpointWeights(
+  directory: string,
+): Promise<{ state: StateDict; precision: 'float32' | 'float16' }> {
+  checkFile(directory, readManifest(directory), 'model.safetensors');
+  const path = join(directory, 'model.safetensors');
+  const file = await openWeights(path);
+  file.close();
+  const precision = file.tensors[0]?.dtype === 'float16' ? 'float16' : 'float32';
+  const other = file.tensors.find(({ dtype }) => dtype !== precision);
+  if (other) throw new UserError(`${path}: "${other.name}" is ${other.dtype}, the others are ${precision}`);
+  return { state: readSafetensors(path).state, precision };
 }
 
 /**

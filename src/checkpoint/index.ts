@@ -1,1 +1,3 @@
 export * from './checkpoint.js';
+export * from './export.js';
+export * from './import.js';

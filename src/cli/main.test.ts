@@ -17,7 +17,7 @@ async function run(...argv: string[]) {
 it('describes every command in the help', async () => {
   const { code, out } = await run('--help');
   expect(code).toBe(0);
-  for (const name of ['train', 'evaluate', 'caption', 'demo', 'info', 'setup'])
+  for (const name of ['train', 'evaluate', 'caption', 'import', 'export', 'demo', 'info', 'setup'])
     expect(out).toContain(`showtell ${name}`);
 });
 

@@ -12,6 +12,8 @@ const modules: Record<string, () => Promise<Module>> = {
   train: () => import('./train.js'),
   evaluate: () => import('./evaluate.js'),
   caption: () => import('./caption.js'),
+  import: () => import('./import.js'),
+  export: () => import('./export.js'),
   demo: () => import('./demo.js'),
   info: () => import('./info.js'),
   setup: () => import('./setup.js'),

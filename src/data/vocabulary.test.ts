@@ -59,6 +59,13 @@ describe('Vocabulary', () => {
     expect(copy.idOf('c')).toBe(7);
   });
 
+  it("may hold the empty word, as the original project's does", () => {
+    const words = [...vocabulary.words, ''];
+    const copy = Vocabulary.fromJSON(JSON.parse(JSON.stringify(Vocabulary.fromWords(words))));
+    expect(copy.words).toEqual(words);
+    expect(copy.wordOf(9)).toBe('');
+  });
+
   const good = JSON.parse(JSON.stringify(vocabulary));
   it.each([
     [null, /no object/],

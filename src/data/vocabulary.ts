@@ -10,6 +10,12 @@ export const specialWords: readonly string[] = ['<pad>', '<unk>', '<eos>', '<bos
 const FORMAT = 'showtell-vocabulary';
 const VERSION = 1;
 
+function refuse(why: string): UserError {
+  return new UserError(`Not a vocabulary: ${why}.`, {
+    hint: `A vocabulary is {"format": "${FORMAT}", "version": ${VERSION}, "words": [...]}.`,
+  });
+}
+
 export class Vocabulary {
   private readonly ids: Map<string, number>;
 
@@ -86,26 +92,31 @@ export class Vocabulary {
 
   /** Reads what `toJSON` gave; anything else is refused. */
   static fromJSON(json: unknown): Vocabulary {
-    const refuse = (why: string) =>
-      new UserError(`Not a vocabulary: ${why}.`, {
-        hint: `A vocabulary is {"format": "${FORMAT}", "version": ${VERSION}, "words": [...]}.`,
-      });
     if (typeof json !== 'object' || json === null) throw refuse('the JSON is no object');
     const { format, version, words } = json as Record<string, unknown>;
     if (format !== FORMAT) throw refuse(`format is ${JSON.stringify(format)}`);
     if (version !== VERSION) {
       throw refuse(`version is ${JSON.stringify(version)}, this program reads ${VERSION}`);
     }
-    if (!Array.isArray(words) || !words.every((word) => typeof word === 'string' && word !== '')) {
-      throw refuse('words is no list of non-empty strings');
+    return Vocabulary.fromWords(words);
+  }
+
+  /**
+   * The vocabulary of a list of words, index = id. The empty string may be one of them: the original project's
+   * vocabulary has it, and its models say it.
+   */
+  static fromWords(words: unknown): Vocabulary {
+    if (!Array.isArray(words) || !words.every((word) => typeof word === 'string')) {
+      throw refuse('words is no list of strings');
     }
     if (specialWords.some((word, id) => words[id] !== word)) {
       throw refuse(`words does not begin with ${specialWords.join(' ')}`);
     }
-    if (new Set(words).size !== words.length) {
-      const repeated = words.find((word, id) => words.indexOf(word) !== id);
-      throw refuse(`the word ${JSON.stringify(repeated)} occurs twice`);
+    const seen = new Set<string>();
+    for (const word of words) {
+      if (seen.has(word)) throw refuse(`the word ${JSON.stringify(word)} occurs twice`);
+      seen.add(word);
     }
-    return new Vocabulary(words as string[]);
+    return new Vocabulary(words);
   }
 }

@@ -104,7 +104,8 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
       one.captions.map((caption) => tokenize(caption, config.text.tokenizer)),
     );
     const result = bleu(
-      captions.map(({ words }) => words),
+      // The empty word of an imported vocabulary is none that a tokenizer gives.
+      captions.map(({ words }) => words.filter((word) => word !== '')),
       references,
       names,
     );

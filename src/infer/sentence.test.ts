@@ -6,6 +6,7 @@ it.each<[string[], boolean, string]>([
   [['a', 'dog', 'runs'], false, 'A dog runs...'],
   [['it', 'does', "n't", 'run', ',', 'does', 'it', '?'], true, "It doesn't run, does it?"],
   [['the', 'dog', "'s", 'ball', '.'], true, "The dog's ball."],
+  [['', 'a', '', 'dog'], true, 'A dog'],
   [['élan'], true, 'Élan'],
   [[], true, ''],
   [[], false, '...'],

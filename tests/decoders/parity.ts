@@ -72,10 +72,11 @@ export function goldenBatch(kind: GoldenKind): TeacherForcedBatch {
   };
 }
 
-export function parityCases(): void {
+/** @param decoderOf gives the decoder with the golden's parameters */
+export function parityCases(decoderOf: (kind: GoldenKind) => Decoder = goldenDecoder): void {
   describe.each(['plain_lstm', 'soft_attention'] as const)('%s', (kind) => {
     test('teacher-forced logits and attention', () => {
-      const decoder = goldenDecoder(kind);
+      const decoder = decoderOf(kind);
       const { inputs, targets } = golden[kind];
       const steps = inputs[0].length;
       // The golden goes on through the padding, so every caption is given its full length.
@@ -106,7 +107,7 @@ export function parityCases(): void {
     });
 
     test('outputs beyond the length are zero', () => {
-      const { logits, attention } = goldenDecoder(kind).teacherForced(
+      const { logits, attention } = decoderOf(kind).teacherForced(
         goldenFeatures(kind, byLength),
         goldenBatch(kind),
       );
@@ -118,7 +119,7 @@ export function parityCases(): void {
     });
 
     test('loss and gradients before clipping', () => {
-      const decoder = goldenDecoder(kind);
+      const decoder = decoderOf(kind);
       const { loss, gradients } = decoder.lossAndGradients(goldenFeatures(kind, byLength), goldenBatch(kind));
       const [first] = golden[kind].adam.steps; // its norm is below the limit: clipping changed nothing
       expect(Math.abs(loss.dataSync()[0] / first.loss - 1)).toBeLessThan(tolerance);
@@ -133,7 +134,7 @@ export function parityCases(): void {
   });
 
   test('greedy words by steps', () => {
-    const decoder = goldenDecoder('soft_attention');
+    const decoder = decoderOf('soft_attention');
     const rows: number[][] = golden.soft_attention.greedy;
     let state: DecoderState = decoder.start(goldenFeatures('soft_attention'));
     let words = tf.tensor1d([golden.special.bos, golden.special.bos, golden.special.bos], 'int32');

@@ -166,6 +166,7 @@ export function encoderCases(backend: 'native' | 'wasm'): void {
       tf.tidy(() => {
         expect(() => encoder.forward(images(32, 1), 'top')).toThrow(/no stage "top"; its stages are/);
       });
+      expect(encoder.outputShape(72, 72)[2]).toBe(encoders[name].channels);
       encoder.dispose();
     });
 

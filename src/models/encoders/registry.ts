@@ -29,6 +29,8 @@ export interface Provenance {
 
 export interface EncoderEntry {
   create(parameters: EncoderParameters): Encoder;
+  /** C of the last stage's feature map. */
+  channels: number;
   /** Trainable parameters with the classifier. */
   parameters: number;
   /** Null: there are no published weights; it is trained from scratch. */
@@ -59,45 +61,53 @@ const MOBILENET_V3 = '1905.02244';
 export const encoders: Record<string, EncoderEntry> = {
   resnet18: {
     create: resnet18,
+    channels: 512,
     parameters: 11_689_512,
     weights: imagenetV1('resnet18-f37072fd.pth', 44.661, 69.758, RESNET),
   },
   resnet34: {
     create: resnet34,
+    channels: 512,
     parameters: 21_797_672,
     weights: imagenetV1('resnet34-b627a593.pth', 83.275, 73.314, RESNET),
   },
   resnet50: {
     create: resnet50,
+    channels: 2048,
     parameters: 25_557_032,
     weights: imagenetV1('resnet50-0676ba61.pth', 97.781, 76.13, RESNET),
   },
   resnet101: {
     create: resnet101,
+    channels: 2048,
     parameters: 44_549_160,
     weights: imagenetV1('resnet101-63fe2227.pth', 170.511, 77.374, RESNET),
   },
   resnet152: {
     create: resnet152,
+    channels: 2048,
     parameters: 60_192_808,
     weights: imagenetV1('resnet152-394f9c45.pth', 230.434, 78.312, RESNET),
   },
   mobilenet_v2: {
     create: mobileNetV2,
+    channels: 1280,
     parameters: 3_504_872,
     weights: imagenetV1('mobilenet_v2-b0353104.pth', 13.555, 71.878, MOBILENET_V2),
   },
   mobilenet_v3_small: {
     create: mobileNetV3Small,
+    channels: 576,
     parameters: 2_542_856,
     weights: imagenetV1('mobilenet_v3_small-047dcff4.pth', 9.829, 67.668, MOBILENET_V3),
   },
   mobilenet_v3_large: {
     create: mobileNetV3Large,
+    channels: 960,
     parameters: 5_483_032,
     weights: imagenetV1('mobilenet_v3_large-8738ca79.pth', 21.114, 74.042, MOBILENET_V3),
   },
-  small_cnn: { create: smallCnn, parameters: 80_912, weights: null },
+  small_cnn: { create: smallCnn, channels: 96, parameters: 80_912, weights: null },
 };
 
 /**

@@ -1,46 +1,70 @@
-/** The number types of weight files, little-endian, under safetensors' names. All are read as float32. */
+/** The number types of weight files, little-endian, under safetensors' names. */
 import { halfTable } from '../../core/index.js';
 
-export type ElementType = 'F64' | 'F32' | 'F16' | 'BF16' | 'I64' | 'I32' | 'I16' | 'I8' | 'U8' | 'BOOL';
+/** Elements as a program gets them: 16-bit floats are widened to float32, which holds each of them exactly. */
+export type ElementArray =
+  | Float64Array
+  | Float32Array
+  | BigInt64Array
+  | BigUint64Array
+  | Int32Array
+  | Uint32Array
+  | Int16Array
+  | Uint16Array
+  | Int8Array
+  | Uint8Array;
 
 interface Elements {
+  /** PyTorch's name, without `torch.`. */
+  name: string;
   /** Bytes of one element. */
-  bytes: number;
-  read(view: DataView, offset: number): number;
+  bytes: 1 | 2 | 4 | 8;
+  /** @param raw all bytes of the elements, not shared with anything */
+  decode(raw: ArrayBuffer): ElementArray;
 }
 
-export const elementTypes: Record<ElementType, Elements> = {
-  F64: { bytes: 8, read: (view, at) => view.getFloat64(at, true) },
-  F32: { bytes: 4, read: (view, at) => view.getFloat32(at, true) },
-  F16: { bytes: 2, read: (view, at) => halfTable()[view.getUint16(at, true)] },
-  BF16: { bytes: 2, read: bfloat16 },
-  I64: { bytes: 8, read: (view, at) => Number(view.getBigInt64(at, true)) },
-  I32: { bytes: 4, read: (view, at) => view.getInt32(at, true) },
-  I16: { bytes: 2, read: (view, at) => view.getInt16(at, true) },
-  I8: { bytes: 1, read: (view, at) => view.getInt8(at) },
-  U8: { bytes: 1, read: (view, at) => view.getUint8(at) },
-  BOOL: { bytes: 1, read: (view, at) => view.getUint8(at) },
-};
+export const elementTypes = {
+  F64: { name: 'float64', bytes: 8, decode: (raw) => new Float64Array(raw) },
+  F32: { name: 'float32', bytes: 4, decode: (raw) => new Float32Array(raw) },
+  F16: { name: 'float16', bytes: 2, decode: half },
+  BF16: { name: 'bfloat16', bytes: 2, decode: bfloat16 },
+  I64: { name: 'int64', bytes: 8, decode: (raw) => new BigInt64Array(raw) },
+  I32: { name: 'int32', bytes: 4, decode: (raw) => new Int32Array(raw) },
+  I16: { name: 'int16', bytes: 2, decode: (raw) => new Int16Array(raw) },
+  I8: { name: 'int8', bytes: 1, decode: (raw) => new Int8Array(raw) },
+  U64: { name: 'uint64', bytes: 8, decode: (raw) => new BigUint64Array(raw) },
+  U32: { name: 'uint32', bytes: 4, decode: (raw) => new Uint32Array(raw) },
+  U16: { name: 'uint16', bytes: 2, decode: (raw) => new Uint16Array(raw) },
+  U8: { name: 'uint8', bytes: 1, decode: (raw) => new Uint8Array(raw) },
+  BOOL: { name: 'bool', bytes: 1, decode: (raw) => new Uint8Array(raw) },
+} satisfies Record<string, Elements>;
 
-const conversion = new DataView(new ArrayBuffer(4));
-
-/** The upper half of a float32. */
-function bfloat16(view: DataView, offset: number): number {
-  conversion.setUint32(0, view.getUint16(offset, true) * 65536);
-  return conversion.getFloat32(0);
-}
+export type ElementType = keyof typeof elementTypes;
 
 export function isElementType(name: string): name is ElementType {
   return Object.hasOwn(elementTypes, name);
 }
 
-/** All elements of `bytes`, in a copy: a tensor should not keep its whole file in memory. */
-export function readElements(bytes: Uint8Array, type: ElementType): Float32Array {
-  // Copied bytewise, because a file may hold it at an odd offset.
-  if (type === 'F32') return new Float32Array(Uint8Array.from(bytes).buffer);
-  const { bytes: size, read } = elementTypes[type];
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const values = new Float32Array(bytes.length / size);
-  for (let i = 0; i < values.length; i++) values[i] = read(view, i * size);
+function half(raw: ArrayBuffer): Float32Array {
+  const table = halfTable();
+  const bits = new Uint16Array(raw);
+  const values = new Float32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) values[i] = table[bits[i]];
   return values;
+}
+
+/** A bfloat16 is the upper half of a float32. */
+function bfloat16(raw: ArrayBuffer): Float32Array {
+  const bits = new Uint16Array(raw);
+  const wide = new Uint32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) wide[i] = bits[i] << 16;
+  return new Float32Array(wide.buffer);
+}
+
+/** Elements as float32, rounded where they are wider; float32 itself is not copied. */
+export function toFloat32(values: ElementArray): Float32Array {
+  if (values instanceof Float32Array) return values;
+  const floats = new Float32Array(values.length);
+  for (let i = 0; i < floats.length; i++) floats[i] = Number(values[i]);
+  return floats;
 }

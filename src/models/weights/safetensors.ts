@@ -2,10 +2,11 @@
  * The safetensors format: a little-endian 64-bit header length, a JSON header, then the tensors' bytes
  * (https://github.com/huggingface/safetensors, README).
  */
-import { readFileSync } from 'node:fs';
 import { messageOf, toHalf, UserError } from '../../core/index.js';
 import type { StateDict, StateEntry } from '../state.js';
-import { elementTypes, isElementType, readElements, type ElementType } from './elements.js';
+import { bytesAt, FileSource, type ByteSource } from './byte-source.js';
+import { elementTypes, isElementType, toFloat32, type ElementType } from './elements.js';
+import { FormatError, readTensor, rowMajor, sizeOf, type StoredTensor } from './stored-tensor.js';
 
 interface Header {
   dtype: string;
@@ -44,61 +45,77 @@ function isMetadata(value: unknown): value is Record<string, string> {
   );
 }
 
-/** Why a file is not valid. */
-class SafetensorsError extends Error {}
+/** Largest header, in bytes, as the reference implementation allows (safetensors/src/tensor.rs, MAX_HEADER_SIZE). */
+const MAX_HEADER = 100_000_000;
+
+export interface Safetensors {
+  metadata: Record<string, string>;
+  tensors: StoredTensor[];
+}
+
+/** Reads the header of a file. @throws FormatError */
+export function openSafetensors(source: ByteSource): Safetensors {
+  if (source.length < 8) throw new FormatError(`it has ${source.length} bytes`);
+  const headerLength = Number(bytesAt(source, 0, 8).readBigUInt64LE());
+  if (headerLength > source.length - 8) {
+    throw new FormatError(
+      `its header should have ${headerLength} bytes, but only ${source.length - 8} follow`,
+    );
+  }
+  if (headerLength > MAX_HEADER) throw new FormatError(`its header has ${headerLength} bytes`);
+  let header: unknown;
+  try {
+    header = JSON.parse(bytesAt(source, 8, headerLength).toString('utf8'));
+  } catch (error) {
+    throw new FormatError(`its header is not JSON (${messageOf(error)})`);
+  }
+  if (typeof header !== 'object' || header === null || Array.isArray(header)) {
+    throw new FormatError('its header holds no tensors');
+  }
+  const { __metadata__: metadata = {}, ...entries } = header as Record<string, unknown>;
+  if (!isMetadata(metadata)) throw new FormatError('its metadata are not texts by name');
+  const begin = 8 + headerLength;
+  const spans = Object.entries(entries).map(([name, entry]) => toSpan(name, entry));
+  checkSpans(spans, source.length - begin);
+  const tensors = spans.map(({ name, type, shape, from }) => ({
+    name,
+    type,
+    shape,
+    strides: rowMajor(shape),
+    at: begin + from,
+  }));
+  return { metadata, tensors };
+}
 
 /**
- * Reads every tensor of a file.
+ * Reads every tensor of a file as float32.
  * @throws UserError that names the file and what is wrong with it
  */
 export function readSafetensors(path: string): { metadata: Record<string, string>; state: StateDict } {
-  let file: Buffer;
+  const source = new FileSource(path);
   try {
-    file = readFileSync(path);
+    const { metadata, tensors } = openSafetensors(source);
+    const state: StateDict = new Map();
+    for (const tensor of tensors) {
+      state.set(tensor.name, { shape: tensor.shape, data: toFloat32(readTensor(source, tensor)) });
+    }
+    return { metadata, state };
   } catch (error) {
-    throw new UserError(`cannot read the weights ${path}: ${messageOf(error)}`, { cause: error });
-  }
-  try {
-    return parse(file);
-  } catch (error) {
-    if (!(error instanceof SafetensorsError)) throw error;
-    throw new UserError(`${path} is not a valid safetensors file: ${error.message}`, {
-      hint: 'download or write the file again',
-    });
+    throw error instanceof FormatError ? invalidSafetensors(path, error) : error;
+  } finally {
+    source.close();
   }
 }
 
-function parse(file: Buffer): { metadata: Record<string, string>; state: StateDict } {
-  if (file.length < 8) throw new SafetensorsError(`it has ${file.length} bytes`);
-  const headerLength = Number(file.readBigUInt64LE(0));
-  if (headerLength > file.length - 8) {
-    throw new SafetensorsError(
-      `its header should have ${headerLength} bytes, but only ${file.length - 8} follow`,
-    );
-  }
-  let header: unknown;
-  try {
-    header = JSON.parse(file.toString('utf8', 8, 8 + headerLength));
-  } catch (error) {
-    throw new SafetensorsError(`its header is not JSON (${messageOf(error)})`);
-  }
-  if (typeof header !== 'object' || header === null || Array.isArray(header)) {
-    throw new SafetensorsError('its header holds no tensors');
-  }
-  const { __metadata__: metadata = {}, ...tensors } = header as Record<string, unknown>;
-  if (!isMetadata(metadata)) throw new SafetensorsError('its metadata are not texts by name');
-  const data = file.subarray(8 + headerLength);
-  const spans = Object.entries(tensors).map(([name, entry]) => toSpan(name, entry));
-  checkSpans(spans, data.length);
-  const state: StateDict = new Map();
-  for (const { name, type, shape, from, to } of spans) {
-    state.set(name, { shape, data: readElements(data.subarray(from, to), type) });
-  }
-  return { metadata, state };
+export function invalidSafetensors(path: string, error: FormatError): UserError {
+  return new UserError(`${path} is not a valid safetensors file: ${error.message}`, {
+    hint: 'download or write the file again',
+    cause: error,
+  });
 }
 
 function toSpan(name: string, entry: unknown): Span {
-  if (!isHeader(entry)) throw new SafetensorsError(`the entry of "${name}" is malformed`);
+  if (!isHeader(entry)) throw new FormatError(`the entry of "${name}" is malformed`);
   const {
     dtype,
     shape,
@@ -106,11 +123,11 @@ function toSpan(name: string, entry: unknown): Span {
   } = entry;
   if (!isElementType(dtype)) {
     const known = Object.keys(elementTypes).join(', ');
-    throw new SafetensorsError(`"${name}" has the type ${dtype}; known are ${known}`);
+    throw new FormatError(`"${name}" has the type ${dtype}; known are ${known}`);
   }
-  const bytes = shape.reduce((a, b) => a * b, 1) * elementTypes[dtype].bytes;
+  const bytes = sizeOf(shape) * elementTypes[dtype].bytes;
   if (to - from !== bytes) {
-    throw new SafetensorsError(`"${name}" should have ${bytes} bytes, its offsets give ${to - from}`);
+    throw new FormatError(`"${name}" should have ${bytes} bytes, its offsets give ${to - from}`);
   }
   return { name, type: dtype, shape, from, to };
 }
@@ -120,17 +137,15 @@ function checkSpans(spans: Span[], dataLength: number): void {
   let end = 0;
   for (const { name, from, to } of [...spans].sort((a, b) => a.from - b.from || a.to - b.to)) {
     if (to > dataLength) {
-      throw new SafetensorsError(`"${name}" ends at byte ${to} of its data, which has ${dataLength}`);
+      throw new FormatError(`"${name}" ends at byte ${to} of its data, which has ${dataLength}`);
     }
     if (from !== end) {
-      throw new SafetensorsError(
-        `"${name}" begins at byte ${from} of its data, the tensor before ends at ${end}`,
-      );
+      throw new FormatError(`"${name}" begins at byte ${from} of its data, the tensor before ends at ${end}`);
     }
     end = to;
   }
   if (end !== dataLength) {
-    throw new SafetensorsError(`its data has ${dataLength} bytes, the tensors end at ${end}`);
+    throw new FormatError(`its data has ${dataLength} bytes, the tensors end at ${end}`);
   }
 }
 

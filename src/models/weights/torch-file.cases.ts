@@ -20,6 +20,16 @@ export const pickle = {
     Buffer.concat([callee, pickle.tuple(...args), Buffer.from('R')]),
   dict: (entries: [key: Buffer, value: Buffer][]) =>
     Buffer.concat([Buffer.from('}('), ...entries.flat(), Buffer.from('u')]),
+  none: Buffer.from('N'),
+  list: (...items: Buffer[]) => Buffer.concat([Buffer.from(']('), ...items, Buffer.from('e')]),
+  /** An object of a class, with attributes. */
+  object: (cls: Buffer, attributes: Record<string, Buffer>) =>
+    Buffer.concat([
+      cls,
+      Buffer.from([0x29, 0x81]), // EMPTY_TUPLE, NEWOBJ
+      pickle.dict(Object.entries(attributes).map(([name, value]) => [pickle.text(name), value])),
+      Buffer.from('b'),
+    ]),
   whole: (value: Buffer) => Buffer.concat([Buffer.from([0x80, 2]), value, Buffer.from('.')]),
 };
 
@@ -32,12 +42,15 @@ export interface TensorView {
   offset?: number;
   shape: number[];
   strides: number[];
+  /** The sixth item of the reference to the storage, which only the legacy form has. */
+  view?: Buffer;
 }
 
 /** A call of torch._utils._rebuild_tensor_v2. */
-export function tensor({ storage, key, length, offset = 0, shape, strides }: TensorView): Buffer {
+export function tensor({ storage, key, length, offset = 0, shape, strides, view }: TensorView): Buffer {
   const { int, text, tuple, global, call } = pickle;
-  const id = tuple(text('storage'), global('torch', storage), text(key), text('cpu'), int(length));
+  const items = [text('storage'), global('torch', storage), text(key), text('cpu'), int(length)];
+  const id = tuple(...items, ...(view ? [view] : []));
   return call(
     global('torch._utils', '_rebuild_tensor_v2'),
     Buffer.concat([id, Buffer.from('Q')]),
@@ -85,5 +98,39 @@ export function torchFile(object: Buffer, storages: Record<string, Uint8Array>):
     'root/data.pkl': pickle.whole(object),
     'root/byteorder': Buffer.from('little'),
     ...(Object.fromEntries(data) as Record<string, Uint8Array>),
+  });
+}
+
+/** The same in the legacy form. @param elementBytes of every storage */
+export function legacyFile(object: Buffer, storages: Record<string, Uint8Array>, elementBytes = 4): Buffer {
+  const { int, text, list, dict, whole } = pickle;
+  const machine = dict([[text('little_endian'), Buffer.from([0x88])]]);
+  const parts = Object.values(storages).flatMap((bytes) => {
+    const count = Buffer.alloc(8);
+    count.writeBigInt64LE(BigInt(bytes.length / elementBytes));
+    return [count, bytes];
+  });
+  return Buffer.concat([
+    Buffer.from('80028a0a6cfc9c46f9206aa850192e', 'hex'),
+    ...[int(1001), machine, object, list(...Object.keys(storages).map(text))].map(whole),
+    ...parts,
+  ]);
+}
+
+/** A module as PyTorch pickles it: an object of a class, with dicts of its parameters and modules. */
+export function moduleOf(
+  cls: Buffer,
+  parts: { parameters?: Record<string, Buffer>; modules?: Record<string, Buffer> },
+): Buffer {
+  const { text, dict, object, call, global } = pickle;
+  const named = (values: Record<string, Buffer> = {}) =>
+    dict(Object.entries(values).map(([name, value]) => [text(name), value]));
+  return object(cls, {
+    training: Buffer.from([0x88]),
+    _parameters: named(parts.parameters),
+    _buffers: dict([]),
+    _non_persistent_buffers_set: call(global('__builtin__', 'set'), pickle.list()),
+    _forward_hooks: call(global('collections', 'OrderedDict')),
+    _modules: named(parts.modules),
   });
 }
