@@ -170,7 +170,7 @@ export const trainingSchema = z
       .default(null)
       .describe(
         'captions of an image that a step takes together, with one pass through the encoder; null: all of them while ' +
-          'the encoder is trained, otherwise 1',
+          'an encoder with given weights is trained, otherwise 1',
       ),
     augment: augmentSchema.prefault({}),
     learningRate: z.number().positive().default(1e-3).describe('of Adam'),

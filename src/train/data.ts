@@ -87,11 +87,12 @@ export async function prepareTraining(
     for (const [name, split] of Object.entries({ train, validation })) {
       if (split.length === 0) throw new UserError(`no image of the ${name} split can be used`);
     }
+    // From random weights, BatchNorm learns from the batch's images: the more different ones the better.
+    const finetuned = encoder.trainedFrom !== null && state !== null;
     const batches = new EpochBatches(encodeExamples(train, vocabulary, config.text, log), {
       batchSize: config.training.batchSize,
       captions: config.training.captions,
-      captionsPerImage:
-        config.training.captionsPerImage ?? (encoder.trainedFrom === null ? 1 : config.training.batchSize),
+      captionsPerImage: config.training.captionsPerImage ?? (finetuned ? config.training.batchSize : 1),
       seed: config.seed,
     });
     const close = () => opened.close();

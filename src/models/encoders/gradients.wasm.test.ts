@@ -1,0 +1,3 @@
+import { gradientCases } from './gradients.cases.js';
+
+gradientCases('wasm');
