@@ -4,8 +4,8 @@
  * ```ts
  * import { Captioner, evaluate, loadConfig, train } from 'showtell';
  *
- * await train(loadConfig('configs/flickr8k-mobilenetv3-attention.yaml'));
- * const captioner = await Captioner.load('out/flickr8k-mobilenetv3-attention/best');
+ * await train(loadConfig('configs/flickr8k-mobilenetv2-attention.yaml'));
+ * const captioner = await Captioner.load('out/flickr8k-mobilenetv2-attention/best');
  * const { text } = await captioner.caption('photo.jpg');
  * ```
  */

@@ -28,7 +28,7 @@ export const command = defineCommand({
     ...deviceOptions,
   },
   examples: [
-    ['showtell caption --checkpoint checkpoints/flickr8k-mobilenetv3-attention photo.jpg', 'one photo'],
+    ['showtell caption --checkpoint checkpoints/flickr8k-mobilenetv2-attention photo.jpg', 'one photo'],
     ['showtell caption --checkpoint DIR --beam 3 --json photos/', 'a folder, as JSON lines'],
     ['showtell caption --checkpoint DIR photo.jpg --attention attention.png', 'where the model looked'],
   ],

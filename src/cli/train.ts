@@ -29,7 +29,7 @@ export const command = defineCommand({
     },
   },
   examples: [
-    ['showtell train --config configs/flickr8k-mobilenetv3-attention.yaml', 'train the recipe'],
+    ['showtell train --config configs/flickr8k-mobilenetv2-attention.yaml', 'train the recipe'],
     ['showtell train --config my.yaml --set training.epochs=3 --set output=out/short', 'with other settings'],
   ],
   async handler(args, { log, signal, environment, print }) {

@@ -50,7 +50,7 @@ const BEAM = 3;
 const MARKER = '.showtell-demo';
 
 export const shippedCheckpoint = (): string =>
-  join(packageRoot(), 'checkpoints', 'flickr8k-mobilenetv3-attention');
+  join(packageRoot(), 'checkpoints', 'flickr8k-mobilenetv2-attention');
 
 /** @throws UserError for a directory that holds something else; undefined when it was interrupted */
 export async function runDemo(options: DemoOptions): Promise<DemoResult | undefined> {
