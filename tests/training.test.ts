@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -6,7 +6,8 @@ import { prepareBackend, tf } from '../src/backend/index.js';
 import { loadCheckpoint } from '../src/checkpoint/index.js';
 import { UserError } from '../src/core/index.js';
 import { Captioner, evaluate } from '../src/infer/index.js';
-import { train, type EpochEntry, type StepEntry } from '../src/train/index.js';
+import { createEncoder, readSafetensors, writeSafetensors, type StateDict } from '../src/models/index.js';
+import { train, type EpochEntry, type JournalEntry, type StepEntry } from '../src/train/index.js';
 import { tinyConfig, writeTinyDataset } from './tiny.js';
 
 let directory: string;
@@ -69,6 +70,81 @@ describe('train', () => {
     const first = losses((await train(config, { cacheDirectory })).entries);
     expect(first.every(Number.isFinite)).toBe(true);
     expect(first.at(-1)).toBeLessThan(first[0]);
+  });
+
+  describe('fine-tuning', () => {
+    /** small_cnn with given weights, so that BatchNorm statistics are fixed. */
+    const weights = () => {
+      const path = join(directory, 'small_cnn.safetensors');
+      const encoder = createEncoder({ name: 'small_cnn', state: null, train: 'none', seed: 9 });
+      writeFileSync(path, writeSafetensors(encoder.stateDict(), { dtype: 'F32' }));
+      encoder.dispose();
+      return path;
+    };
+    const finetune = (output: string, encoder: object, training: object = {}) =>
+      train(
+        tinyConfig(directory, {
+          output: join(directory, output),
+          encoder: { name: 'small_cnn', weights: weights(), ...encoder },
+          training: { epochs: 3, batchSize: 4, learningRate: 0.005, logEvery: 2, ...training },
+        }),
+        { cacheDirectory },
+      );
+    const stateOf = (output: string) => {
+      const { encoder, decoder } = loadCheckpoint(join(directory, output, 'last'));
+      const state = encoder.stateDict();
+      encoder.dispose();
+      decoder.dispose();
+      return state;
+    };
+    const changed = (state: StateDict) => {
+      const { state: before } = readSafetensors(weights());
+      return [...state]
+        .filter(([name, { data }]) => `${before.get(name)!.data}` !== `${data}`)
+        .map(([name]) => name);
+    };
+
+    it.each([
+      ['from the store of the frozen stages', {}],
+      ['from images that are changed at random', { augment: { crop: 0.5, flip: 0.5, contrast: 0.2 } }],
+    ])('trains the stages behind the frozen ones, %s', async (name, training) => {
+      const before = tf.memory().numTensors;
+      const output = `part ${name}`;
+      const first = losses((await finetune(output, { train: 'from-stage conv4' }, training)).entries);
+      expect(tf.memory().numTensors).toBe(before);
+      expect(first.at(-1)).toBeLessThan(first[0]);
+      expect(changed(stateOf(output))).toEqual(['conv4.weight', 'bn4.weight', 'bn4.bias']);
+      const again = await finetune(`${output} again`, { train: 'from-stage conv4' }, training);
+      expect(losses(again.entries)).toEqual(first);
+    });
+
+    it('gives the same losses from the store as from pixels, but for the rounding of float16', async () => {
+      const few = { epochs: 1, captionsPerImage: 1 };
+      const stored = await finetune('stored', { train: 'from-stage conv2', learningRate: 1e-9 }, few);
+      const whole = await finetune('pixels', { train: 'all', learningRate: 1e-9 }, few);
+      const frozen = await finetune('frozen', { train: 'none' }, few);
+      for (const { entries } of [stored, frozen]) {
+        losses(whole.entries).forEach((loss, i) => expect(losses(entries)[i]).toBeCloseTo(loss, 3));
+      }
+    });
+
+    it('leaves the encoder alone for as many epochs as it is told', async () => {
+      const alone = await finetune('alone', { train: 'all', trainAfter: 3, learningRate: 0.1 });
+      expect(changed(stateOf('alone'))).toEqual([]);
+      const later = await finetune('later', { train: 'all', trainAfter: 2, learningRate: 0.001 });
+      expect(changed(stateOf('later')).length).toBeGreaterThan(8);
+      const epoch = (entries: JournalEntry[], n: number) =>
+        losses(entries.filter((entry) => entry.epoch === n));
+      for (const n of [1, 2]) expect(epoch(later.entries, n)).toEqual(epoch(alone.entries, n));
+      expect(epoch(later.entries, 3).at(-1)).not.toEqual(epoch(alone.entries, 3).at(-1));
+    });
+
+    it('refuses what would train nothing, and stages that are none', async () => {
+      await expect(finetune('nothing', { train: 'from-stage conv4', stage: 'conv2' })).rejects.toThrow(
+        /from-stage conv4 would train nothing, for encoder\.stage is conv2/,
+      );
+      await expect(finetune('none', { train: 'from-stage top' })).rejects.toThrow(/names no stage/);
+    });
   });
 
   it('writes a journal and two checkpoints that hold the trained weights', async () => {

@@ -115,6 +115,32 @@ describe('EpochBatches', () => {
     expect(seen.size).toBe(all.length);
   });
 
+  it('takes captions of an image together, in other groups in other epochs', () => {
+    const grouped = { captionsPerImage: 2 };
+    const groups = new Set<string>();
+    for (let epoch = 0; epoch < 30; epoch++) {
+      const batches = epochOf(epoch, grouped);
+      expect(batches.length).toBe(new EpochBatches(examples, { ...options, ...grouped }).count);
+      expect(batches.flatMap(rowsOf).length).toBe(all.length);
+      for (const batch of batches) {
+        expect(batch.images.length).toBeLessThanOrEqual(2); // two groups of two captions
+        expect(new Set(batch.images).size).toBe(batch.images.length);
+        if (batch.images.includes('image4')) {
+          const rows = rowsOf(batch).filter(({ image }) => image === 'image4');
+          groups.add(
+            rows
+              .map(({ targets }) => targets[0])
+              .sort()
+              .join(),
+          );
+        }
+      }
+    }
+    expect(groups.size).toBeGreaterThan(5);
+    // More than a batch holds: all of the batch.
+    expect(epochOf(1, { captionsPerImage: 100 }).every(({ size }) => size <= 4)).toBe(true);
+  });
+
   it('refuses to have nothing', () => {
     expect(() => new EpochBatches([], options)).toThrow(/no caption to learn from/);
   });

@@ -1,5 +1,5 @@
 /** Gradients of encoders beside PyTorch's and beside numeric differences, run on each backend by the files beside. */
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { prepareBackend, tf } from '../../backend/index.js';
 import { goldenParameter, readGolden, uniform } from '../../../tests/helpers.js';
 import type { StateDict } from '../state.js';
