@@ -14,6 +14,7 @@ const modules: Record<string, () => Promise<Module>> = {
   caption: () => import('./caption.js'),
   import: () => import('./import.js'),
   export: () => import('./export.js'),
+  weights: () => import('./weights.js'),
   demo: () => import('./demo.js'),
   info: () => import('./info.js'),
   setup: () => import('./setup.js'),

@@ -1,5 +1,6 @@
 /** Options that several commands share. */
 import type { BackendOptions } from '../backend/index.js';
+import type { PullOptions } from '../models/index.js';
 
 export const checkpointOption = {
   checkpoint: {
@@ -34,4 +35,13 @@ export const deviceOptions = {
 
 export function deviceOf(args: { backend: BackendOptions['backend'] }): BackendOptions {
   return { backend: args.backend };
+}
+
+/** Where published weights come from, by the environment variables that other tools read as well. */
+export function weightsSource(environment: NodeJS.ProcessEnv): Pick<PullOptions, 'mirror' | 'proxies'> {
+  const either = (name: string) => environment[name] ?? environment[name.toLowerCase()];
+  return {
+    mirror: environment.SHOWTELL_WEIGHTS_URL || undefined,
+    proxies: { http: either('HTTP_PROXY'), https: either('HTTPS_PROXY'), none: either('NO_PROXY') },
+  };
 }

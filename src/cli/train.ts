@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { loadConfig } from '../config/index.js';
 import { cacheDirectory } from '../core/index.js';
 import { train } from '../train/index.js';
+import { weightsSource } from './options.js';
 import { defineCommand, interruptedCode } from './types.js';
 
 export const command = defineCommand({
@@ -39,6 +40,7 @@ export const command = defineCommand({
       signal,
       overwrite: args.overwrite,
       cacheDirectory: cacheDirectory(environment, process.platform),
+      weights: weightsSource(environment),
     });
     if (result.best) {
       const { epoch, validation } = result.best;

@@ -98,7 +98,10 @@ export const encoderSchema = z
       .string()
       .nullable()
       .default(null)
-      .describe("a .safetensors or .pth file with torchvision's names; null starts from random weights"),
+      .describe(
+        "torchvision: its published weights, downloaded to the cache; or a .safetensors or .pth file with torchvision's " +
+          'names; none or null: random weights',
+      ),
     stage: z.string().nullable().default(null).describe('the stage whose output is used; null: the last'),
     train: z
       .string()

@@ -10,7 +10,16 @@ import {
   Vocabulary,
   type CaptionedImage,
 } from '../data/index.js';
-import { createDecoder, createEncoder, readWeights, type Decoder, type Encoder } from '../models/index.js';
+import {
+  createDecoder,
+  createEncoder,
+  pullWeights,
+  readWeights,
+  type Decoder,
+  type Encoder,
+  type PullOptions,
+  type StateDict,
+} from '../models/index.js';
 import { openSources, type Sources } from './sources.js';
 
 export interface TrainingData {
@@ -22,6 +31,19 @@ export interface TrainingData {
   train: CaptionedImage[];
   validation: CaptionedImage[];
   close(): Promise<void>;
+}
+
+export interface DataOptions extends Pick<PullOptions, 'mirror' | 'proxies'> {
+  log: Log;
+  signal?: AbortSignal;
+  cacheDirectory: string;
+}
+
+/** What the encoder starts from; null: random weights. */
+async function initialWeights({ encoder }: Config, options: DataOptions): Promise<StateDict | null> {
+  const { name, weights } = encoder;
+  if (weights === null || weights === 'none') return null;
+  return readWeights(weights === 'torchvision' ? await pullWeights(name, options) : weights);
 }
 
 function buildVocabulary(
@@ -43,15 +65,12 @@ function buildVocabulary(
 }
 
 /** Reads captions, builds the vocabulary and the models, and opens the feature store or the image cache. */
-export async function prepareTraining(
-  config: Config,
-  options: { log: Log; signal?: AbortSignal; cacheDirectory: string },
-): Promise<TrainingData> {
+export async function prepareTraining(config: Config, options: DataOptions): Promise<TrainingData> {
   const { log, signal, cacheDirectory } = options;
   const dataset = await readDataset(config.data, log);
   const vocabulary = buildVocabulary(config, dataset.train, dataset.validation, log);
 
-  const state = config.encoder.weights ? await readWeights(config.encoder.weights) : null;
+  const state = await initialWeights(config, options);
   const encoder = createEncoder({
     name: config.encoder.name,
     state,

@@ -7,6 +7,7 @@ import { saveCheckpoint, type CheckpointMetrics } from '../checkpoint/index.js';
 import { formatConfig, type Config } from '../config/index.js';
 import { cacheDirectory, Random, silentLog, UserError, writeFileAtomic, type Log } from '../core/index.js';
 import { prefetch } from '../data/index.js';
+import type { PullOptions } from '../models/index.js';
 import { prepareTraining, type TrainingData } from './data.js';
 import { Journal, type EpochEntry, type JournalEntry } from './journal.js';
 import { LossMeter } from './losses.js';
@@ -22,6 +23,8 @@ export interface TrainOptions {
   signal?: AbortSignal;
   /** Where the feature store lives; default: the platform's cache directory. */
   cacheDirectory?: string;
+  /** Where `encoder.weights: torchvision` is downloaded from. */
+  weights?: Pick<PullOptions, 'mirror' | 'proxies'>;
   /** Replace an earlier training in `config.output`. */
   overwrite?: boolean;
 }
@@ -59,6 +62,7 @@ export async function train(config: Config, options: TrainOptions = {}): Promise
   const backend = await prepareBackend(config.device);
   log.info(`training ${config.name} on ${backend.name} (${backend.device})`);
   const data = await prepareTraining(config, {
+    ...options.weights,
     log,
     signal: options.signal,
     cacheDirectory: options.cacheDirectory ?? cacheDirectory(process.env, process.platform),
