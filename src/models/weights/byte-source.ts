@@ -54,7 +54,7 @@ export class FileSource implements ByteSource {
 
 function unreadable(path: string, cause: unknown): UserError {
   return new UserError(`cannot read the weights ${path}: ${messageOf(cause)}`, {
-    hint: 'checkpoints/README.md says where to get the weights of the encoders',
+    hint: 'docs/weights.md says where to get the weights of the encoders',
     cause,
   });
 }
