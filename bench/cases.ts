@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { CaptionsOptions } from './captions.js';
 import type { EncodingOptions } from './encoding.js';
+import type { FinetuningOptions } from './finetuning.js';
 import type { Options } from './measure.js';
 import type { MemoryOptions } from './memory.js';
 import type { StartupOptions } from './startup.js';
@@ -17,7 +18,7 @@ export interface Peer {
 
 export interface Case {
   /** What the command line selects it by, and the name of its measure in worker.ts. */
-  bench: 'training' | 'encoding' | 'captions' | 'startup' | 'memory';
+  bench: 'training' | 'finetuning' | 'encoding' | 'captions' | 'startup' | 'memory';
   label: string;
   unit: string;
   /** Whether a larger number is better. */
@@ -57,11 +58,12 @@ const shippedSizes: DecoderSizes = {
   dropout: 0.5,
 };
 
-export const benches = ['training', 'encoding', 'captions', 'startup', 'memory'] as const;
+export const benches = ['training', 'finetuning', 'encoding', 'captions', 'startup', 'memory'] as const;
 
 export function allCases(inputs: CaseInputs): Case[] {
   return [
     ...trainingCases(),
+    finetuningCase(),
     encodingCase(inputs),
     ...captionCases(),
     {
@@ -121,6 +123,26 @@ function trainingCases(): Case[] {
       ],
     };
   });
+}
+
+function finetuningCase(): Case {
+  const options = {
+    sizes: { ...shippedSizes, channels: 512 },
+    // 80 of 100 typical captions.
+    lengths: targetLengths().filter((_, i) => i % 5 !== 0),
+    images: 16,
+    side: 224,
+    warmup: 1,
+    repeats: 5,
+  } satisfies FinetuningOptions;
+  return {
+    bench: 'finetuning',
+    label: 'ResNet-18 trained whole, 16 images of 224x224 with 5 captions each a step, float32',
+    unit: 'images/s',
+    larger: true,
+    options,
+    peers: [{ label: 'PyTorch', script: 'finetuning.py', options }],
+  };
 }
 
 function encodingCase({ images, drawn }: CaseInputs): Case {

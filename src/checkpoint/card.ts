@@ -36,6 +36,11 @@ function trainingLines({ config, metrics }: { config: Config; metrics: Checkpoin
   ];
 }
 
+function trainingOf(train: string): string {
+  if (train === 'none') return 'frozen';
+  return `trained with the decoder${train === 'all' ? '' : ` ${train.replace('from-stage', 'from')} on`}`;
+}
+
 /** Markdown for `README.md` of a checkpoint. */
 export function modelCard(parts: {
   config: Config;
@@ -45,7 +50,7 @@ export function modelCard(parts: {
   imported?: boolean;
 }): string {
   const { config, vocabulary, metrics } = parts;
-  const encoderTraining = config.encoder.train === 'none' ? 'frozen' : 'trained with the decoder';
+  const encoderTraining = trainingOf(config.encoder.train);
   const lines = [
     `# ${config.name}`,
     '',
