@@ -1,4 +1,5 @@
 /** A checkpoint that captions image files. */
+import { createHash } from 'node:crypto';
 import { prepareBackend, type BackendOptions } from '../backend/index.js';
 import { loadCheckpoint, type Checkpoint } from '../checkpoint/index.js';
 import { UserError } from '../core/index.js';
@@ -11,13 +12,14 @@ import {
   type RgbImage,
 } from '../data/index.js';
 import { captionOf, type Caption } from './captions.js';
-import { decode, type DecodeOptions } from './decode.js';
+import { decode, resolveSearch, type DecodedCaption, type DecodeOptions } from './decoding/index.js';
 import { encodePixels } from './features.js';
+import { inVocabulary, type CaptionSearch } from './search.js';
 
 /** Images that are encoded and decoded together. */
 const BATCH = 16;
 
-export interface CaptionOptions extends Pick<DecodeOptions, 'beam' | 'maxWords'> {
+export interface CaptionOptions extends CaptionSearch {
   /** Whether to say where the decoder looked; false by default. Refused for a decoder without attention. */
   attention?: boolean;
 }
@@ -31,8 +33,15 @@ export interface Attention {
   maps: Float32Array[];
 }
 
-export interface ImageCaption extends Caption {
+/** A caption, and where the decoder looked if that was asked for. */
+export interface AttendedCaption extends Caption {
   attention?: Attention;
+}
+
+/** The best caption of an image. */
+export interface ImageCaption extends AttendedCaption {
+  /** The next best, best first, when more `captions` than one are asked for; a beam may find fewer. */
+  alternatives: AttendedCaption[];
 }
 
 export class Captioner {
@@ -48,25 +57,26 @@ export class Captioner {
   }
 
   /**
-   * The likeliest caption of one image.
+   * The best caption of one image, and others if they are asked for.
    * @param image a path, or the bytes of an image file
    * @throws UserError for an image that cannot be read, or an option that does not fit
    */
   async caption(image: string | Uint8Array, options: CaptionOptions = {}): Promise<ImageCaption> {
-    this.check(options);
-    const [caption] = this.captionPixels([await this.prepare(image)], options);
+    const search = this.check(options);
+    const pixels = await this.prepare(image);
+    const [caption] = this.captionPixels([{ pixels, key: keyOf(image) }], search);
     return caption;
   }
 
   /**
    * Captions of many images, in their order, in batches; the next images are decoded meanwhile. An image that cannot
-   * be read gives its error, and the others go on.
+   * be read gives its error, and the others go on. Sampling draws by the image's path, or its bytes, and the seed.
    */
   async *captionAll<T extends string | Uint8Array>(
     images: Iterable<T>,
     options: CaptionOptions = {},
   ): AsyncGenerator<{ image: T; caption: ImageCaption } | { image: T; error: UserError }> {
-    this.check(options);
+    const search = this.check(options);
     type Read = { image: T } & ({ pixels: RgbImage } | { error: UserError });
     const read = async (image: T): Promise<Read> => {
       try {
@@ -80,19 +90,19 @@ export class Captioner {
     for await (const one of prefetch(images, () => BATCH, read)) {
       batch.push(one);
       if (batch.length < BATCH) continue;
-      yield* this.captionRead(batch, options);
+      yield* this.captionRead(batch, search);
       batch = [];
     }
-    yield* this.captionRead(batch, options);
+    yield* this.captionRead(batch, search);
   }
 
-  private *captionRead<T>(
+  private *captionRead<T extends string | Uint8Array>(
     batch: ({ image: T } & ({ pixels: RgbImage } | { error: UserError }))[],
-    options: CaptionOptions,
+    search: DecodeOptions,
   ) {
     const captions = this.captionPixels(
-      batch.flatMap((one) => ('pixels' in one ? [one.pixels] : [])),
-      options,
+      batch.flatMap((one) => ('pixels' in one ? [{ pixels: one.pixels, key: keyOf(one.image) }] : [])),
+      search,
     ).values();
     for (const one of batch) {
       if ('error' in one) yield { image: one.image, error: one.error };
@@ -100,30 +110,37 @@ export class Captioner {
     }
   }
 
-  private check({ attention }: CaptionOptions): void {
-    const { decoder, directory } = this.checkpoint;
+  /** The options in ids; everything that can be wrong with them is found before an image is read. */
+  private check({ attention, ...search }: CaptionOptions): DecodeOptions {
+    const { config, decoder, directory, vocabulary } = this.checkpoint;
     if (attention && decoder.features !== 'map') {
       throw new UserError(`${directory} has the decoder "${decoder.type}", which has no attention to show`, {
         hint: 'use a checkpoint with the decoder "soft-attention"',
       });
     }
+    const options = inVocabulary(search, vocabulary, config.text.tokenizer);
+    resolveSearch(options);
+    return { ...options, attention };
   }
 
   private async prepare(image: string | Uint8Array): Promise<RgbImage> {
     return resizeAndCrop(await decodeImage(image), this.checkpoint.config.image);
   }
 
-  private captionPixels(images: RgbImage[], { attention, ...search }: CaptionOptions): ImageCaption[] {
+  private captionPixels(images: { pixels: RgbImage; key: string }[], search: DecodeOptions): ImageCaption[] {
     if (images.length === 0) return [];
     const { config, encoder, decoder, vocabulary } = this.checkpoint;
-    const features = encodePixels(encoder, decoder, config, stackPixels(images));
+    const pixels = stackPixels(images.map((image) => image.pixels));
+    const features = encodePixels(encoder, decoder, config, pixels);
+    const [height, width] = encoder.outputShape(...imageSize(config.image), config.encoder.stage);
+    const attended = (caption: DecodedCaption): AttendedCaption => ({
+      ...captionOf(caption, vocabulary),
+      // A caption without a word looked nowhere.
+      ...(search.attention && { attention: { height, width, maps: caption.attention ?? [] } }),
+    });
     try {
-      const [height, width] = encoder.outputShape(...imageSize(config.image), config.encoder.stage);
-      return decode(decoder, features, { ...search, attention }).map(([best]) => ({
-        ...captionOf(best, vocabulary),
-        // A caption without a word looked nowhere.
-        ...(attention && { attention: { height, width, maps: best.attention ?? [] } }),
-      }));
+      const decoded = decode(decoder, features, { ...search, keys: images.map(({ key }) => key) });
+      return decoded.map(([best, ...others]) => ({ ...attended(best), alternatives: others.map(attended) }));
     } finally {
       features.dispose();
     }
@@ -134,4 +151,9 @@ export class Captioner {
     this.checkpoint.encoder.dispose();
     this.checkpoint.decoder.dispose();
   }
+}
+
+/** What an image draws its samples by. */
+function keyOf(image: string | Uint8Array): string {
+  return typeof image === 'string' ? image : createHash('sha256').update(image).digest('hex');
 }

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { silentLog, type Log } from '../core/index.js';
 import type { Vocabulary } from '../data/index.js';
 import type { Decoder } from '../models/index.js';
-import { decode, type DecodedCaption, type DecodeOptions } from './decode.js';
+import { decode, type DecodedCaption, type DecodeOptions } from './decoding/index.js';
 import type { FeatureSource } from './features.js';
 import { sentence } from './sentence.js';
 
@@ -14,16 +14,18 @@ export interface Caption {
   words: string[];
   /** Natural logarithm of the caption's probability, its end included if it is finished. */
   logProbability: number;
+  /** What captions of one image are ranked by: the log-probability, over the length penalty if there is one. */
+  score: number;
   /** Whether the caption reached its end within the most words allowed. */
   finished: boolean;
 }
 
 export function captionOf(
-  { ids, logProbability, finished }: DecodedCaption,
+  { ids, logProbability, score, finished }: DecodedCaption,
   vocabulary: Vocabulary,
 ): Caption {
   const words = ids.map((id) => vocabulary.wordOf(id));
-  return { text: sentence(words, finished), words, logProbability, finished };
+  return { text: sentence(words, finished), words, logProbability, score, finished };
 }
 
 /** The best caption of each image, in their order. */
@@ -32,7 +34,7 @@ export async function captionFeatures(
   vocabulary: Vocabulary,
   source: FeatureSource,
   images: readonly string[],
-  options: Pick<DecodeOptions, 'beam' | 'maxWords'> & {
+  options: Omit<DecodeOptions, 'attention' | 'captions' | 'keys'> & {
     /** images decoded at a time */
     batchSize: number;
     log?: Log;
@@ -45,8 +47,10 @@ export async function captionFeatures(
   try {
     for (let start = 0; start < images.length; start += batchSize) {
       signal?.throwIfAborted();
-      const features = await source.features(images.slice(start, start + batchSize));
-      for (const [best] of decode(decoder, features, search)) captions.push(captionOf(best, vocabulary));
+      const keys = images.slice(start, start + batchSize);
+      const features = await source.features(keys);
+      const decoded = decode(decoder, features, { ...search, keys });
+      for (const [best] of decoded) captions.push(captionOf(best, vocabulary));
       features.dispose();
       progress.update(captions.length);
       // A turn of the event loop, so that Ctrl-C and the bar get their time.

@@ -142,8 +142,24 @@ export function sequenceCases(): void {
       const state = decoder.start(featuresOf(config, 3));
       const rows = tf.tensor1d([2, 0, 2, 2], 'int32');
       const all = decoder.step(state, tf.tensor1d([5, 6, 7], 'int32')).logits;
-      const chosen = decoder.step(decoder.select(state, rows), tf.tensor1d([7, 5, 7, 7], 'int32')).logits;
+      const chosen = decoder.step(
+        decoder.select(state, rows, rows),
+        tf.tensor1d([7, 5, 7, 7], 'int32'),
+      ).logits;
       expectSame('logits', chosen, tf.gather(all, rows));
+    });
+
+    test('captions of one image share it', () => {
+      const decoder = make(config);
+      const features = featuresOf(config, 2);
+      const rows = tf.tensor1d([0, 0, 0, 1, 1, 1], 'int32'); // three captions of each image
+      const words = tf.tensor1d([5, 6, 7, 5, 4, 4], 'int32');
+      const shared = decoder.step(decoder.select(decoder.start(features), rows), words);
+      const apart = decoder.step(decoder.start(tf.gather(features, rows)), words);
+      expectSame('logits', shared.logits, apart.logits);
+      if (apart.attention) expectSame('attention', shared.attention!, apart.attention);
+      const next = decoder.step(shared.state, words).logits;
+      expectSame('logits of the second word', next, decoder.step(apart.state, words).logits);
     });
   });
 

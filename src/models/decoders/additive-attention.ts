@@ -14,9 +14,9 @@
 import { isNative, nativeOp, tf } from '../../backend/index.js';
 
 /**
- * Scores up to a constant of each row, (n, P).
+ * Scores up to a constant of each row, (n k, P): k captions of each image lie together.
  * @param keys (n, P, A)
- * @param negativeQuery -q, (n, A)
+ * @param negativeQuery -q, (n k, A)
  * @param weight (A, 1)
  */
 export function attentionScores(
@@ -26,10 +26,12 @@ export function attentionScores(
 ): tf.Tensor2D {
   return tf.tidy(() => {
     const [n, places, units] = keys.shape;
-    const threshold = tf.reshape(negativeQuery, [n, 1, units]);
+    const rows = negativeQuery.shape[0];
+    const shared = tf.reshape(keys, [n, 1, places, units]);
+    const threshold = tf.reshape(negativeQuery, [n, rows / n, 1, units]);
     // WebAssembly broadcasts sums by vector instructions, but comparisons element by element.
-    const larger = isNative() ? tf.maximum(keys, threshold) : tf.relu(tf.sub(keys, threshold)); // (n, P, A)
-    return tf.reshape(tf.matMul(tf.reshape(larger, [n * places, units]), weight), [n, places]);
+    const larger = isNative() ? tf.maximum(shared, threshold) : tf.relu(tf.sub(shared, threshold)); // (n, k, P, A)
+    return tf.reshape(tf.matMul(tf.reshape(larger, [rows * places, units]), weight), [rows, places]);
   });
 }
 

@@ -37,9 +37,15 @@ export abstract class BaseDecoder implements Decoder {
     return this.parameters.variables;
   }
 
-  select(state: DecoderState, rows: tf.Tensor1D): DecoderState {
-    const entries = Object.entries(state.tensors).map(([name, value]) => [name, tf.gather(value, rows)]);
-    return { tensors: Object.fromEntries(entries) };
+  select(state: DecoderState, rows: tf.Tensor1D, images?: tf.Tensor1D): DecoderState {
+    const of = (tensors: Record<string, tf.Tensor>, index?: tf.Tensor1D) =>
+      Object.fromEntries(
+        Object.entries(tensors).map(([name, value]) => [
+          name,
+          index ? tf.gather(value, index) : tf.clone(value),
+        ]),
+      );
+    return { tensors: of(state.tensors, rows), images: of(state.images, images) };
   }
 
   loss(features: tf.Tensor, batch: TeacherForcedBatch, options: SequenceOptions = {}): tf.Scalar {

@@ -49,7 +49,7 @@ export class LstmDecoder extends BaseDecoder {
     return tf.tidy(() => {
       const image = this.projected ? linear(features, p('project.weight'), p('project.bias')) : features; // (B, E)
       const zero: tf.Tensor2D = tf.zeros([features.shape[0], this.config.hidden]);
-      const state: DecoderState = { tensors: {} };
+      const state: DecoderState = { tensors: {}, images: {} };
       for (let k = 0; k < this.config.layers; k++) state.tensors[`h${k}`] = state.tensors[`c${k}`] = zero;
       return this.advance(state, image as tf.Tensor2D);
     });
@@ -66,7 +66,7 @@ export class LstmDecoder extends BaseDecoder {
 
   /** One time step of all layers. @param input (B, E) */
   private advance(state: DecoderState, input: tf.Tensor2D): DecoderState {
-    const next: DecoderState = { tensors: {} };
+    const next: DecoderState = { tensors: {}, images: {} };
     let x = input;
     for (let k = 0; k < this.config.layers; k++) {
       const p = (name: string) => this.parameters.get(`lstm_cell.${name}_l${k}`);

@@ -6,6 +6,7 @@
  * the image, its keys, does not depend on the word and is computed once.
  */
 import { tf } from '../../backend/index.js';
+import { attentionScores } from './additive-attention.js';
 import { BaseDecoder, type Lookup } from './base.js';
 import { linear, lstmCell } from './cells.js';
 import { embeddingSpec, linearSpecs, lstmSpecs, Parameters } from './parameters.js';
@@ -59,9 +60,8 @@ export class SoftAttentionDecoder extends BaseDecoder {
       const keys = this.apply(flat, 'attention.encoder_attn'); // (B P, A)
       const mean = tf.mean(features, 1); // (B, C)
       return {
-        tensors: {
-          h: this.apply(mean, 'init_h'),
-          c: this.apply(mean, 'init_c'),
+        tensors: { h: this.apply(mean, 'init_h'), c: this.apply(mean, 'init_c') },
+        images: {
           keys: tf.reshape(keys, [size, places, this.config.attention]),
           features: tf.clone(features),
         },
@@ -69,28 +69,34 @@ export class SoftAttentionDecoder extends BaseDecoder {
     });
   }
 
-  step({ tensors }: DecoderState, words: tf.Tensor1D): DecoderStep {
+  step({ tensors, images }: DecoderState, words: tf.Tensor1D): DecoderStep {
     return tf.tidy(() => {
-      const h = tensors.h as tf.Tensor2D;
-      const [size, places, channels] = tensors.features.shape;
-      const query = tf.expandDims(this.apply(h, 'attention.decoder_attn'), 1); // (B, 1, A)
-      const joint = tf.relu(tf.add(tensors.keys, query)); // (B, P, A)
-      const scores = this.apply(tf.reshape(joint, [size * places, -1]), 'attention.full_attn'); // (B P, 1)
-      const alpha: tf.Tensor3D = tf.softmax(tf.reshape(scores, [size, 1, places])); // (B, 1, P)
-      const context = tf.reshape(tf.matMul(alpha, tensors.features as tf.Tensor3D), [size, channels]);
-      const gated = tf.mul(tf.sigmoid(this.apply(h, 'f_beta')), context); // (B, C)
-      const word = tf.gather(this.parameters.get('embed.weight'), words); // (B, E)
+      const h = tensors.h as tf.Tensor2D; // (B k, H): k captions of each image
+      const features = images.features as tf.Tensor3D; // (B, P, C)
+      const [size, places, channels] = features.shape;
+      const rows = h.shape[0];
+      const query = this.apply(h, 'attention.decoder_attn'); // (B k, A)
+      const score = this.parameters.get('attention.full_attn.weight') as tf.Tensor as tf.Tensor2D;
+      // The bias of full_attn shifts all places alike: the softmax does not see it.
+      const alpha = tf.softmax(attentionScores(images.keys as tf.Tensor3D, tf.neg(query), score)); // (B k, P)
+      const seen = tf.matMul(tf.reshape(alpha, [size, rows / size, places]), features); // (B, k, C)
+      const context = tf.reshape(seen, [rows, channels]);
+      const gated = tf.mul(tf.sigmoid(this.apply(h, 'f_beta')), context); // (B k, C)
+      const word = tf.gather(this.parameters.get('embed.weight'), words); // (B k, E)
       const p = (name: string) => this.parameters.get(`lstm_cell.${name}`);
       const gates: tf.Tensor2D = tf.add(
         linear(tf.concat([word, gated], 1), p('weight_ih'), p('bias_ih')),
         linear(h, p('weight_hh'), p('bias_hh')),
-      ); // (B, 4H)
+      ); // (B k, 4H)
       const next = lstmCell(gates, tensors.c as tf.Tensor2D);
       return {
         // Clones share their data, so that a caller may dispose of the old state and keep the new one.
-        state: { tensors: { ...next, keys: tf.clone(tensors.keys), features: tf.clone(tensors.features) } },
-        logits: this.apply(next.h, 'fc'), // (B, V)
-        attention: tf.reshape(alpha, [size, places]) as tf.Tensor2D,
+        state: {
+          tensors: next,
+          images: { keys: tf.clone(images.keys), features: tf.clone(features) },
+        },
+        logits: this.apply(next.h, 'fc'), // (B k, V)
+        attention: alpha,
       };
     });
   }

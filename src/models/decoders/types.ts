@@ -31,9 +31,12 @@ export interface SoftAttentionDecoderConfig {
 
 export type DecoderConfig = LstmDecoderConfig | SoftAttentionDecoderConfig;
 
-/** Everything a decoder remembers between two words, a row for each caption; the caller disposes of it. */
+/** Everything a decoder remembers between two words; the caller disposes of it. */
 export type DecoderState = {
+  /** A row for each caption. The k captions of an image lie together: rows i k to i k + k - 1 are the i-th image's. */
   tensors: Record<string, tf.Tensor>;
+  /** What all captions of an image share and no word changes, a row for each image. */
+  images: Record<string, tf.Tensor>;
 };
 
 export type DecoderStep = {
@@ -86,8 +89,11 @@ export interface Decoder {
   start(features: tf.Tensor): DecoderState;
   /** @param words ids of the last words, (B) int32 */
   step(state: DecoderState, words: tf.Tensor1D): DecoderStep;
-  /** The state of some rows, in the given order, repeats allowed. */
-  select(state: DecoderState, rows: tf.Tensor1D): DecoderState;
+  /**
+   * The state of some captions and, where `images` are given, of some images: in the given order, repeats allowed.
+   * Every image keeps the same number of captions. Without `images` nothing of them is copied.
+   */
+  select(state: DecoderState, rows: tf.Tensor1D, images?: tf.Tensor1D): DecoderState;
   /** Mean cross-entropy over all targets, nats; differentiable in the variables and in `features`. */
   loss(features: tf.Tensor, batch: TeacherForcedBatch, options?: SequenceOptions): tf.Scalar;
   /** The same loss with all gradients, without TensorFlow.js's tape. */

@@ -1,0 +1,13 @@
+export { decode, type DecodedCaption, type DecodeOptions } from './decode.js';
+export { rankingScore } from './length-penalty.js';
+export {
+  describeSearch,
+  lengthPenalties,
+  resolveSearch,
+  strategies,
+  type LengthPenalty,
+  type Search,
+  type SearchOptions,
+  type Strategy,
+} from './options.js';
+export { ban, blockRepeats, forcedPrefix, minimumLength, type DecodingRule } from './rules.js';
