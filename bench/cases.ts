@@ -164,14 +164,14 @@ function encodingCase({ images, drawn }: CaseInputs): Case {
 }
 
 function captionCases(): Case[] {
-  return [1, 64].flatMap((batch) =>
-    [1, 3].map((beam): Case => {
+  return [1, 16, 64].flatMap((batch) =>
+    [1, 3, 5].map((beam): Case => {
       const options = {
         sizes: shippedSizes,
         batch,
         beam,
         words: 11,
-        batches: batch === 1 ? 20 : 2,
+        batches: { 1: 20, 16: 4, 64: 2 }[batch]!,
         warmup: 1,
         repeats: 7,
       } satisfies CaptionsOptions;

@@ -115,6 +115,48 @@ describe('showtell caption', () => {
     expect(lines[0].logProbability).toBeLessThan(0);
   });
 
+  it('gives the n best with log-probabilities, by every strategy', async () => {
+    const argv = ['caption', '--checkpoint', at('attention', 'best'), '--captions', '3', image()];
+    const searches = [
+      ['--beam', '3', '--length-penalty', 'average'],
+      ['--strategy', 'diverse-beam', '--beam', '3', '--diversity', '0.1'],
+      ['--strategy', 'sample', '--top-k', '5', '--top-p', '0.9', '--temperature', '0.8', '--seed', '3'],
+    ];
+    for (const search of searches) {
+      const { code, out } = await showtell(...argv, ...search);
+      expect(code).toBe(0);
+      const lines = out.trim().split('\n');
+      expect(lines).toHaveLength(3);
+      for (const line of lines) expect(line).toMatch(/^-\d+\.\d{3}\t[A-Z]/);
+      const json = JSON.parse((await showtell(...argv, ...search, '--json')).out);
+      expect(json.alternatives).toHaveLength(2);
+      expect(Number(lines[1].split('\t')[0])).toBeCloseTo(json.alternatives[0].logProbability, 3);
+    }
+  });
+
+  it('obeys what is asked of the words', async () => {
+    const argv = ['caption', '--checkpoint', at('attention', 'best'), '--json', image()];
+    const rules = [
+      '--prefix',
+      'The square',
+      '--ban',
+      'is',
+      '--ban',
+      'dark',
+      '--min-words',
+      '4',
+      '--max-words',
+      '6',
+    ];
+    const { words } = JSON.parse((await showtell(...argv, ...rules, '--block-ngrams', '1')).out);
+    expect(words.slice(0, 2)).toEqual(['the', 'square']);
+    expect(words.length).toBeGreaterThanOrEqual(4);
+    expect(words.length).toBeLessThanOrEqual(6);
+    expect(new Set(words).size).toBe(words.length);
+    expect(words).not.toContain('is');
+    expect(words).not.toContain('dark');
+  });
+
   it('reports a bad image, captions the others and ends with 1', async () => {
     const bad = at('bad.jpg');
     writeFileSync(bad, 'not a photo');
@@ -152,6 +194,21 @@ describe('showtell caption', () => {
   });
 
   it.each<[string, () => string[], RegExp]>([
+    [
+      'options that do not fit together',
+      () => ['--checkpoint', at('lstm', 'best'), '--temperature', '0.5', image()],
+      /temperature does not go with the strategy greedy/,
+    ],
+    [
+      'a prefix that the model cannot say',
+      () => ['--checkpoint', at('lstm', 'best'), '--prefix', 'a purple', image()],
+      /the prefix holds "purple", which is not in the model's vocabulary/,
+    ],
+    [
+      'a prefix that is banned',
+      () => ['--checkpoint', at('lstm', 'best'), '--prefix', 'a red', '--ban', 'red', image()],
+      /"red", which is banned as well/,
+    ],
     [
       'attention of a decoder without',
       () => ['--checkpoint', at('lstm', 'best'), '--attention', 'x.png', image()],

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { basename, dirname, extname, format, isAbsolute, join, parse } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { UserError, writeFileAtomic } from '../core/index.js';
-import { attentionPicture, Captioner } from '../infer/index.js';
-import { checkpointOption, deviceOf, deviceOptions, searchOptions } from './options.js';
+import { attentionPicture, Captioner, type Caption } from '../infer/index.js';
+import { checkpointOption, deviceOf, deviceOptions, searchOf, searchOptions } from './options.js';
 import { defineCommand } from './types.js';
 
 export const command = defineCommand({
@@ -18,6 +18,11 @@ export const command = defineCommand({
   options: {
     ...checkpointOption,
     ...searchOptions,
+    captions: {
+      type: 'number',
+      requiresArg: true,
+      describe: 'captions of each image, best first, with their log-probabilities [default: 1]',
+    },
     json: { type: 'boolean', default: false, describe: 'print a JSON object for each image, one a line' },
     attention: {
       type: 'string',
@@ -30,15 +35,21 @@ export const command = defineCommand({
   examples: [
     ['showtell caption --checkpoint checkpoints/flickr8k-mobilenetv2-attention photo.jpg', 'one photo'],
     ['showtell caption --checkpoint DIR --beam 3 --json photos/', 'a folder, as JSON lines'],
+    [
+      'showtell caption --checkpoint DIR --beam 5 --captions 5 photo.jpg',
+      'the five best, with log-probabilities',
+    ],
+    ['showtell caption --checkpoint DIR --strategy sample --top-p 0.9 --seed 7 photo.jpg', 'a drawn caption'],
     ['showtell caption --checkpoint DIR photo.jpg --attention attention.png', 'where the model looked'],
   ],
   async handler(args, { log, print }) {
     const patterns = args.image as string[];
     const images = await findImages(patterns);
     const alone = images.length === 1 && patterns.length === 1 && images[0] === patterns[0];
+    const { captions } = args;
     const options = {
-      beam: args.beam,
-      maxWords: args['max-words'],
+      ...searchOf(args),
+      ...(captions !== undefined && { captions }),
       attention: args.attention !== undefined,
     };
     const captioner = await Captioner.load(args.checkpoint, deviceOf(args));
@@ -53,9 +64,16 @@ export const command = defineCommand({
           if (args.json) print(JSON.stringify({ image, error: result.error.message }));
           continue;
         }
-        const { text, words, logProbability, finished } = result.caption;
-        if (args.json) print(JSON.stringify({ image, caption: text, words, logProbability, finished }));
-        else print(alone ? text : `${image}\t${text}`);
+        const all = [result.caption, ...result.caption.alternatives];
+        if (args.json) {
+          const [best, ...alternatives] = all.map(fields);
+          print(JSON.stringify({ image, ...best, ...(captions !== undefined && { alternatives }) }));
+        } else {
+          for (const { text, logProbability } of all) {
+            const columns = captions === undefined ? [text] : [logProbability.toFixed(3), text];
+            print((alone ? columns : [image, ...columns]).join('\t'));
+          }
+        }
         if (args.attention !== undefined) {
           const path = alone ? args.attention : pathFor(args.attention, image, written);
           const picture = await attentionPicture(image, result.caption, captioner.checkpoint.config.image);
@@ -70,6 +88,10 @@ export const command = defineCommand({
     return failed > 0 ? 1 : 0;
   },
 });
+
+function fields({ text, words, logProbability, score, finished }: Caption) {
+  return { caption: text, words, logProbability, score, finished };
+}
 
 const imageEndings = new Set(['.jpg', '.jpeg', '.png', '.webp', '.gif', '.tif', '.tiff', '.avif']);
 

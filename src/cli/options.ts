@@ -1,5 +1,7 @@
 /** Options that several commands share. */
+import type { InferredOptionTypes } from 'yargs';
 import type { BackendOptions } from '../backend/index.js';
+import type { CaptionSearch, LengthPenalty, Strategy } from '../infer/index.js';
 import type { PullOptions } from '../models/index.js';
 
 export const checkpointOption = {
@@ -11,19 +13,80 @@ export const checkpointOption = {
   },
 } as const;
 
+const search = { group: 'Search:', requiresArg: true } as const;
+
+/** How captions are searched for; {@link searchOf} reads them. */
 export const searchOptions = {
-  beam: {
-    type: 'number',
-    default: 1,
-    requiresArg: true,
-    describe: 'hypotheses kept for each image; 1 decodes greedily',
+  beam: { ...search, type: 'number', describe: 'hypotheses kept for each image [default: 1, greedy search]' },
+  strategy: {
+    ...search,
+    choices: ['greedy', 'beam', 'diverse-beam', 'sample'] as const satisfies Strategy[],
+    describe: 'how words are chosen [default: beam where --beam is above 1, else greedy]',
   },
-  'max-words': {
-    type: 'number',
-    requiresArg: true,
-    describe: 'words at which a caption is cut off [default: 30]',
+  'length-penalty': {
+    ...search,
+    choices: ['none', 'average', 'wu'] as const satisfies LengthPenalty[],
+    describe:
+      'of beams: rank captions by their log-probability (none), by its mean over the words (average), or as Wu et al. 2016 (wu)',
   },
+  'wu-alpha': { ...search, type: 'number', describe: 'exponent of --length-penalty wu [default: 0.65]' },
+  groups: { ...search, type: 'number', describe: 'of diverse-beam: groups of the beam [default: 3]' },
+  diversity: {
+    ...search,
+    type: 'number',
+    describe: "of diverse-beam: what a word of an earlier group's costs, nats [default: 0.5]",
+  },
+  temperature: {
+    ...search,
+    type: 'number',
+    describe: 'of sample: below 1 prefers likely words [default: 1]',
+  },
+  'top-k': { ...search, type: 'number', describe: 'of sample: draw among this many likeliest words' },
+  'top-p': { ...search, type: 'number', describe: 'of sample: draw among the likeliest words of this sum' },
+  seed: { ...search, type: 'number', describe: 'of sample: decides what is drawn [default: 1]' },
+  'min-words': { ...search, type: 'number', describe: 'fewest words of a caption [default: 0]' },
+  'max-words': { ...search, type: 'number', describe: 'words at which a caption is cut off [default: 30]' },
+  'block-ngrams': {
+    ...search,
+    type: 'number',
+    describe: 'no sequence of this many words occurs twice in a caption',
+  },
+  ban: {
+    ...search,
+    type: 'string',
+    array: true,
+    nargs: 1,
+    describe: 'a word that is never said; may be repeated',
+  },
+  'allow-unknown': {
+    group: 'Search:',
+    type: 'boolean',
+    describe: 'let <unk> be a word of a caption',
+  },
+  prefix: { ...search, type: 'string', describe: 'what every caption begins with' },
 } as const;
+
+export function searchOf(args: InferredOptionTypes<typeof searchOptions>): CaptionSearch {
+  const all: CaptionSearch = {
+    strategy: args.strategy,
+    beam: args.beam,
+    lengthPenalty: args['length-penalty'],
+    wuAlpha: args['wu-alpha'],
+    groups: args.groups,
+    diversity: args.diversity,
+    temperature: args.temperature,
+    topK: args['top-k'],
+    topP: args['top-p'],
+    seed: args.seed,
+    minWords: args['min-words'],
+    maxWords: args['max-words'],
+    blockNgrams: args['block-ngrams'],
+    bannedWords: args.ban,
+    unknownWords: args['allow-unknown'],
+    prefix: args.prefix,
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
 
 export const deviceOptions = {
   backend: {

@@ -1,6 +1,9 @@
 import { describe } from 'vitest';
+import { describeNative } from '../../../tests/helpers.js';
 import { decodeCases } from './decode.cases.js';
 import { samplingCases } from './sampling.cases.js';
 
-describe('decoding', () => decodeCases('native'));
-describe('sampling', () => samplingCases('native'));
+await describeNative(() => {
+  describe('decoding', () => decodeCases('native'));
+  describe('sampling', () => samplingCases('native'));
+});
