@@ -116,7 +116,16 @@ describe('showtell caption', () => {
   });
 
   it('gives the n best with log-probabilities, by every strategy', async () => {
-    const argv = ['caption', '--checkpoint', at('attention', 'best'), '--captions', '3', image()];
+    const argv = [
+      'caption',
+      '--checkpoint',
+      at('attention', 'best'),
+      '--captions',
+      '3',
+      '--min-words',
+      '1',
+      image(),
+    ];
     const searches = [
       ['--beam', '3', '--length-penalty', 'average'],
       ['--strategy', 'diverse-beam', '--beam', '3', '--diversity', '0.1'],
