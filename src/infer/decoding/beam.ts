@@ -50,11 +50,12 @@ export function beamSearch(
   const attentions: tf.Tensor[] = []; // of each step: (rows, P)
 
   let active = searches;
-  let width = 1; // rows of each image: at first all groups share one
   let state = tidied(() => decoder.start(features));
   for (let step = 0; step <= maxWords; step++) {
+    const shared = step === 0; // all groups begin with one row
+    const width = shared ? 1 : beam; // rows of each image
     const slots = active.flatMap((image) =>
-      width === 1
+      shared
         ? image.groups[0].open
         : image.groups.flatMap(({ open }) => Array.from({ length: size }, (_, j) => open.at(j))),
     );
@@ -74,7 +75,7 @@ export function beamSearch(
     state = replaceState(state, next.after);
     if (next.attention) attentions.push(next.attention);
 
-    const sources = extendAll(active, next.totals, width, search, step === maxWords);
+    const sources = extendAll(active, next.totals, search, { shared, last: step === maxWords });
     next.totals.dispose();
     const remaining = active.flatMap((image, i) => (isDone(image, search) ? [] : [i]));
     if (remaining.length === 0 || step === maxWords) break;
@@ -88,7 +89,6 @@ export function beamSearch(
     );
     state = replaceState(state, chosen);
     active = kept.map((i) => active[i]);
-    width = beam;
   }
   const weights = attentions.map((tensor) => ({
     values: tensor.dataSync() as Float32Array,
@@ -100,20 +100,18 @@ export function beamSearch(
 /**
  * Moves every image on by a word, group by group: a later group pays for words that earlier ones took.
  * @param totals log-probability of each continuation, (N, k, V)
- * @param last whether only an end counts in this step
+ * @param step shared: whether all groups go on from one row; last: whether only an end counts
  * @returns for each image and each place of its beam the row that its hypothesis came from
  */
 function extendAll(
   active: ImageSearch[],
   totals: tf.Tensor3D,
-  width: number,
   search: Search,
-  last: boolean,
+  { shared, last }: { shared: boolean; last: boolean },
 ): (number | undefined)[][] {
   const { beam, groups } = search;
-  const vocabularySize = totals.shape[2];
+  const [, width, vocabularySize] = totals.shape;
   const size = beam / groups;
-  const shared = width === 1;
   const rows = shared ? 1 : size; // of a group
   const sources = active.map((): (number | undefined)[] => new Array<undefined>(beam));
   for (let g = 0; g < groups; g++) {
