@@ -3,7 +3,7 @@
  * report: corpus-level and cumulative, the closest reference length of each image, and small guards instead of
  * smoothing. NLTK's BLEU differs for hypotheses that are shorter than n words.
  */
-import { UserError } from '../core/index.js';
+import { checkInput, type Tokens } from './input.js';
 
 /** Longest n-gram that counts. */
 const ORDER = 4;
@@ -19,6 +19,8 @@ export interface BleuResult {
   bleu: BleuScores;
   /** Of each image by itself, in the order given. */
   perImage: BleuScores[];
+  /** Of a sample of the images: their numbers, which may repeat. */
+  scoreOf(sample: ArrayLike<number>): BleuScores;
   /** 1 unless the hypotheses are shorter than their references. */
   brevityPenalty: number;
   /** Words of all hypotheses over words of the closest references. */
@@ -41,31 +43,22 @@ interface Counts {
  * @param names of the images, for error messages; default: their numbers
  */
 export function bleu(
-  hypotheses: readonly (readonly string[])[],
-  references: readonly (readonly (readonly string[])[])[],
+  hypotheses: readonly Tokens[],
+  references: readonly (readonly Tokens[])[],
   names?: readonly string[],
 ): BleuResult {
-  if (hypotheses.length !== references.length) {
-    throw new UserError(
-      `BLEU got ${hypotheses.length} hypotheses and references of ${references.length} images; it needs one hypothesis for each image.`,
-    );
-  }
-  if (hypotheses.length === 0) throw new UserError('BLEU got no image: there is nothing to score.');
-
-  const total = emptyCounts();
-  const perImage = hypotheses.map((hypothesis, i) => {
-    if (references[i].length === 0) {
-      throw new UserError(`BLEU needs a reference for every image; ${names?.[i] ?? `image ${i}`} has none.`, {
-        hint: 'Leave the image out, or add at least one reference caption for it.',
-      });
-    }
-    const counts = countMatches(hypothesis, references[i]);
-    addCounts(total, counts);
-    return scores(counts);
-  });
+  checkInput('BLEU', hypotheses, references, names);
+  const counts = hypotheses.map((hypothesis, i) => countMatches(hypothesis, references[i]));
+  const totalOf = (sample: ArrayLike<number>) => {
+    const total = emptyCounts();
+    for (let i = 0; i < sample.length; i++) addCounts(total, counts[sample[i]]);
+    return total;
+  };
+  const total = totalOf(counts.map((_, i) => i));
   return {
     bleu: scores(total),
-    perImage,
+    perImage: counts.map(scores),
+    scoreOf: (sample) => scores(totalOf(sample)),
     brevityPenalty: brevityPenalty(total),
     lengthRatio: lengthRatio(total),
     hypothesisLength: total.hypothesisLength,
@@ -74,7 +67,7 @@ export function bleu(
 }
 
 /** How often each n-gram of 1..4 words occurs; the key is n and the words, a line each. */
-function ngramCounts(words: readonly string[]): Map<string, number> {
+function ngramCounts(words: Tokens): Map<string, number> {
   const counts = new Map<string, number>();
   for (let n = 1; n <= ORDER; n++) {
     for (let start = 0; start + n <= words.length; start++) {
@@ -85,7 +78,7 @@ function ngramCounts(words: readonly string[]): Map<string, number> {
   return counts;
 }
 
-function countMatches(hypothesis: readonly string[], references: readonly (readonly string[])[]): Counts {
+function countMatches(hypothesis: Tokens, references: readonly Tokens[]): Counts {
   const most = new Map<string, number>();
   for (const reference of references) {
     for (const [ngram, count] of ngramCounts(reference))
@@ -102,7 +95,7 @@ function countMatches(hypothesis: readonly string[], references: readonly (reado
 }
 
 /** The length of the reference that is nearest to `length` words; of two equally near ones, the shorter. */
-function closestLength(length: number, references: readonly (readonly string[])[]): number {
+function closestLength(length: number, references: readonly Tokens[]): number {
   let best = references[0].length;
   for (const reference of references) {
     const nearer = Math.abs(reference.length - length) - Math.abs(best - length);

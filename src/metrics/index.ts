@@ -1,1 +1,5 @@
 export * from './bleu.js';
+export { ciderD, DocumentFrequencies, type CiderOptions } from './cider.js';
+export type { Tokens } from './input.js';
+export { rougeL } from './rouge.js';
+export type { Scored } from './scored.js';
