@@ -8,8 +8,9 @@ const rooms = {
   metrics: ['core'],
   data: ['core', 'config'],
   models: ['core', 'backend'],
+  evaluation: ['core', 'config', 'metrics', 'data'],
   checkpoint: ['core', 'config', 'data', 'models'],
-  infer: ['core', 'backend', 'config', 'metrics', 'data', 'models', 'checkpoint'],
+  infer: ['core', 'backend', 'config', 'metrics', 'data', 'models', 'evaluation', 'checkpoint'],
   train: ['core', 'backend', 'config', 'metrics', 'data', 'models', 'checkpoint', 'infer'],
   demo: ['core', 'backend', 'config', 'metrics', 'data', 'models', 'checkpoint', 'infer', 'train'],
 };

@@ -1,5 +1,5 @@
 import { cacheDirectory } from '../core/index.js';
-import { runDemo } from '../demo/index.js';
+import { bleuOf, runDemo } from '../demo/index.js';
 import { deviceOf, deviceOptions } from './options.js';
 import { defineCommand, interruptedCode } from './types.js';
 
@@ -26,10 +26,10 @@ export const command = defineCommand({
     });
     if (!result) return interruptedCode;
     const { greedy, beam, report } = result;
-    for (const { image, caption } of greedy.captions.slice(0, 5)) print(`${image}  ${caption.text}`);
-    for (const { bleu, protocol } of [greedy, beam]) {
-      const decoding = protocol.beam === 1 ? 'greedy' : `beam ${protocol.beam}`;
-      print(`${decoding}: BLEU-1..4 ${bleu.map((score) => score.toFixed(3)).join(' / ')}`);
+    for (const { image, caption } of greedy.captions.slice(0, 5)) print(`${image}  ${caption}`);
+    for (const evaluation of [greedy, beam]) {
+      const scores = bleuOf(evaluation).map((score) => score.toFixed(3));
+      print(`${evaluation.protocol.model!.decoding}: BLEU-1..4 ${scores.join(' / ')}`);
     }
     print(`report: ${report}`);
   },

@@ -1,87 +1,132 @@
-import { writeFileAtomic } from '../core/index.js';
-import { evaluate, type Evaluation } from '../infer/index.js';
-import { checkpointOption, deviceOptions, searchOptions, deviceOf } from './options.js';
+import { cacheDirectory, UserError, writeFileAtomic } from '../core/index.js';
+import { evaluationLines, formatEvaluation, scoreFiles, type Evaluation } from '../evaluation/index.js';
+import { loadMeteor } from '../metrics/index.js';
+import {
+  checkpointOption,
+  deviceOf,
+  deviceOptions,
+  scoringOf,
+  scoringOptions,
+  searchOf,
+  searchOptions,
+} from './options.js';
 import { defineCommand } from './types.js';
+
+/** Options that speak of a model. */
+const modelOptions = {
+  checkpoint: { ...checkpointOption.checkpoint, demandOption: false },
+  split: {
+    choices: ['train', 'validation', 'test'] as const,
+    describe: "which split of the checkpoint's data set [default: test]",
+  },
+  ...searchOptions,
+  'batch-size': { type: 'number', requiresArg: true, describe: 'images decoded at a time' },
+  set: {
+    type: 'string',
+    array: true,
+    requiresArg: true,
+    describe: 'change a data setting, as in --set data.images=DIR; may be repeated',
+  },
+} as const;
+
+/** Options that speak of files with captions. */
+const fileOptions = {
+  references: {
+    group: 'Without a model:',
+    type: 'string',
+    requiresArg: true,
+    describe: 'reference captions: COCO annotations, CSV with image and caption, or lines name#n<TAB>caption',
+  },
+  hypotheses: {
+    group: 'Without a model:',
+    type: 'string',
+    requiresArg: true,
+    describe: 'captions to score: COCO results (JSON or JSON lines), or a file that --out wrote',
+  },
+  'only-captioned': {
+    group: 'Without a model:',
+    type: 'boolean',
+    describe: 'score the images that have a caption, though others have references',
+  },
+} as const;
 
 export const command = defineCommand({
   name: 'evaluate',
-  describe: 'caption a split with a checkpoint and score the captions with BLEU',
+  describe:
+    'score captions of a checkpoint, or of a file: BLEU, METEOR, ROUGE-L, CIDEr-D, with their protocol',
   interruptible: true,
   options: {
-    ...checkpointOption,
-    split: {
-      choices: ['train', 'validation', 'test'] as const,
-      default: 'test' as const,
-      describe: "which split of the checkpoint's data set",
-    },
-    ...searchOptions,
-    'batch-size': { type: 'number', requiresArg: true, describe: 'images decoded at a time' },
-    set: {
-      type: 'string',
-      array: true,
-      requiresArg: true,
-      default: [] as string[],
-      describe: 'change a data setting, as in --set data.images=DIR; may be repeated',
-    },
+    ...modelOptions,
+    ...fileOptions,
+    ...scoringOptions,
     out: {
       type: 'string',
       requiresArg: true,
-      describe: 'write protocol, scores, and the captions in COCO results format to this JSON file',
+      describe:
+        'write everything to this JSON file: protocol, scores, statistics, captions; for `showtell compare`',
+    },
+    results: {
+      type: 'string',
+      requiresArg: true,
+      describe: 'write the captions to this file as COCO results, for other tools',
     },
     ...deviceOptions,
   },
   examples: [
-    ['showtell evaluate --checkpoint out/my-run/best --split validation', 'greedy decoding'],
+    ['showtell evaluate --checkpoint out/my-run/best --split validation', 'greedy search'],
     ['showtell evaluate --checkpoint out/my-run/best --split test --beam 3 --out scores.json', 'beam search'],
+    ['showtell evaluate --references captions_val.json --hypotheses results.json', "another tool's captions"],
   ],
-  async handler(args, { log, print, signal }) {
-    const result = await evaluate({
-      checkpoint: args.checkpoint,
-      split: args.split,
-      beam: args.beam,
-      maxWords: args['max-words'],
-      batchSize: args['batch-size'],
-      overrides: args.set,
-      device: deviceOf(args),
-      log,
-      signal,
-    });
-    if (args.out !== undefined) writeFileAtomic(args.out, `${JSON.stringify(report(result), null, 2)}\n`);
-    for (const line of table(result)) print(line);
-    if (args.out !== undefined) log.info(`written: ${args.out}`);
+  async handler(args, { log, print, signal, environment }) {
+    const given = (options: object) =>
+      Object.keys(options).filter((name) => args[name] !== undefined && args[name] !== false);
+    const [ofModel, ofFiles] = [given(modelOptions), given(fileOptions)];
+    if (ofModel.length > 0 && ofFiles.length > 0) {
+      throw new UserError(`--${ofModel[0]} and --${ofFiles[0]} do not go together`, {
+        hint: 'a checkpoint captions a split of its data set; --references and --hypotheses score a file',
+      });
+    }
+    const cache = cacheDirectory(environment, process.platform);
+    const scoring = { ...scoringOf(args), meteor: await loadMeteor(cache) };
+    let result: Evaluation;
+    if (ofFiles.length > 0) {
+      const { references, hypotheses } = args;
+      if (references === undefined || hypotheses === undefined) {
+        throw new UserError('scoring a file takes both --references and --hypotheses');
+      }
+      result = await scoreFiles({
+        references,
+        hypotheses,
+        onlyCaptioned: args['only-captioned'],
+        ...scoring,
+      });
+    } else {
+      if (args.checkpoint === undefined) {
+        throw new UserError(
+          'what is to be evaluated? --checkpoint DIR, or --references FILE and --hypotheses FILE',
+        );
+      }
+      // Scoring a file needs no TensorFlow.
+      const { evaluate } = await import('../infer/index.js');
+      result = await evaluate({
+        checkpoint: args.checkpoint,
+        split: args.split ?? 'test',
+        search: searchOf(args),
+        batchSize: args['batch-size'],
+        overrides: args.set,
+        device: deviceOf(args),
+        cacheDirectory: cache,
+        ...scoring,
+        log,
+        signal,
+      });
+    }
+    if (args.out !== undefined) writeFileAtomic(args.out, formatEvaluation(result));
+    if (args.results !== undefined) {
+      const results = result.captions.map(({ image, caption }) => ({ image_id: image, caption }));
+      writeFileAtomic(args.results, `${JSON.stringify(results)}\n`);
+    }
+    for (const line of evaluationLines(result)) print(line);
+    for (const file of [args.out, args.results]) if (file !== undefined) log.info(`written: ${file}`);
   },
 });
-
-function table({ protocol, bleu, ...result }: Evaluation): string[] {
-  const { split, images, references, tokenizer, beam, maxWords, checkpoint, modelSha256 } = protocol;
-  const rows: [string, string][] = [
-    ['checkpoint', `${checkpoint} (${modelSha256.slice(0, 12)})`],
-    ['split', `${split}, ${images} images, ${references} references`],
-    ['decoding', `${beam === 1 ? 'greedy' : `beam ${beam}`}, at most ${maxWords} words`],
-    ['tokenizer', tokenizer],
-    [
-      'mean length',
-      `${result.meanWords.toFixed(1)} words (${result.lengthRatio.toFixed(3)} of the references)`,
-    ],
-    ...(result.unfinished > 0 ? [['unfinished', String(result.unfinished)] as [string, string]] : []),
-    ...(result.skipped > 0 ? [['left out', `${result.skipped} unreadable images`] as [string, string]] : []),
-    ...bleu.map((score, i): [string, string] => [`BLEU-${i + 1}`, (100 * score).toFixed(2)]),
-  ];
-  const width = Math.max(...rows.map(([name]) => name.length));
-  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
-}
-
-function report({ protocol, bleu, captions, ...rest }: Evaluation) {
-  return {
-    protocol,
-    scores: Object.fromEntries(bleu.map((score, i) => [`BLEU-${i + 1}`, score])),
-    ...rest,
-    captions: captions.map(({ image, caption, bleu: own }) => ({
-      image_id: image,
-      caption: caption.words.join(' '),
-      logProbability: caption.logProbability,
-      finished: caption.finished,
-      bleu: own,
-    })),
-  };
-}

@@ -11,6 +11,7 @@ type Module = { command: CliCommand };
 const modules: Record<string, () => Promise<Module>> = {
   train: () => import('./train.js'),
   evaluate: () => import('./evaluate.js'),
+  compare: () => import('./compare.js'),
   caption: () => import('./caption.js'),
   import: () => import('./import.js'),
   export: () => import('./export.js'),

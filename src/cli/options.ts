@@ -1,6 +1,8 @@
 /** Options that several commands share. */
 import type { InferredOptionTypes } from 'yargs';
 import type { BackendOptions } from '../backend/index.js';
+import { UserError } from '../core/index.js';
+import type { ScoringTokenizer } from '../evaluation/index.js';
 import type { CaptionSearch, LengthPenalty, Strategy } from '../infer/index.js';
 import type { PullOptions } from '../models/index.js';
 
@@ -86,6 +88,47 @@ export function searchOf(args: InferredOptionTypes<typeof searchOptions>): Capti
     prefix: args.prefix,
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+/** Samples of the images for intervals. */
+export const bootstrapOptions = {
+  samples: {
+    type: 'number',
+    requiresArg: true,
+    describe: 'bootstrap samples for the 95 % intervals [default: 1000]',
+  },
+  'bootstrap-seed': { type: 'number', requiresArg: true, describe: 'decides the samples [default: 1]' },
+} as const;
+
+/** How captions are scored; {@link scoringOf} reads them. */
+export const scoringOptions = {
+  tokenizer: {
+    choices: ['ptb', 'letters', 'treebank', 'words'] as const satisfies ScoringTokenizer[],
+    default: 'ptb' as const,
+    describe: 'of captions and references alike; published scores use ptb, training validates with its own',
+  },
+  ...bootstrapOptions,
+} as const;
+
+/** @throws UserError for a number of samples that cannot be */
+export function scoringOf(args: {
+  tokenizer?: ScoringTokenizer;
+  samples?: number;
+  'bootstrap-seed'?: number;
+}) {
+  const { tokenizer, samples, 'bootstrap-seed': seed } = args;
+  for (const [name, value, least] of [
+    ['samples', samples, 1],
+    ['bootstrap-seed', seed, 0],
+  ] as const) {
+    if (value !== undefined && (!Number.isInteger(value) || value < least)) {
+      throw new UserError(`--${name} is ${value}; it must be an integer of ${least} or more`);
+    }
+  }
+  return {
+    ...(tokenizer !== undefined && { tokenizer }),
+    bootstrap: { ...(samples !== undefined && { samples }), ...(seed !== undefined && { seed }) },
+  };
 }
 
 export const deviceOptions = {

@@ -31,7 +31,7 @@ export async function readTextFile(path: string, what: string): Promise<string> 
     const code = (error as NodeJS.ErrnoException).code;
     const why = code === 'ENOENT' ? 'does not exist' : code === 'EISDIR' ? 'is a folder' : messageOf(error);
     throw new UserError(`The ${what} ${path} ${code === 'EACCES' ? 'cannot be read: ' : ''}${why}.`, {
-      hint: 'Check the path in the config; relative paths are relative to the working directory.',
+      hint: 'Check the path; relative paths are relative to the working directory.',
       cause: error,
     });
   }

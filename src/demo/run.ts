@@ -9,7 +9,8 @@ import { packageRoot, prepareBackend, type BackendInfo, type BackendOptions } fr
 import { loadConfig } from '../config/index.js';
 import { UserError, writeFileAtomic, type Log } from '../core/index.js';
 import { tokenize } from '../data/index.js';
-import { Captioner, evaluate, type Evaluation, type ImageCaption } from '../infer/index.js';
+import type { Evaluation } from '../evaluation/index.js';
+import { Captioner, evaluate, type ImageCaption } from '../infer/index.js';
 import { train, type TrainingResult } from '../train/index.js';
 import { sceneName, writeScenes, type SceneCounts } from './dataset.js';
 import { drawScene } from './drawing.js';
@@ -67,7 +68,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult | undefi
   if (trained.interrupted || !trained.best) return undefined;
   const checkpoint = join(trained.output, 'best');
   const score = (beam: number) =>
-    evaluate({ checkpoint, split: 'test', beam, log, signal, cacheDirectory, device: options.device });
+    evaluate({ checkpoint, split: 'test', search: { beam }, log, signal, cacheDirectory, device: options.device });
   const greedy = await score(1);
   const beam = await score(BEAM);
 
@@ -138,7 +139,7 @@ async function scenePicture(
     mime: 'image/svg+xml',
     bytes: Buffer.from(drawScene(scene)),
     references,
-    exact: isExact(caption.words, references),
+    exact: isExact(caption.words.join(' '), references),
   };
 }
 
@@ -147,8 +148,7 @@ function shown(name: string, caption: ImageCaption, aspect: number) {
   return { name, aspect, caption: text, words, logProbability, attention: attention! };
 }
 
-function isExact(words: readonly string[], references: readonly string[]): boolean {
-  const text = words.join(' ');
+function isExact(text: string, references: readonly string[]): boolean {
   return references.some((reference) => tokenize(reference, 'letters').join(' ') === text);
 }
 
@@ -178,6 +178,11 @@ async function paintedPictures(checkpoint: string, device?: BackendOptions): Pro
   }
 }
 
+/** BLEU-1 to 4. */
+export function bleuOf({ scores }: Evaluation): number[] {
+  return ([1, 2, 3, 4] as const).map((n) => scores[`BLEU-${n}`]!.score);
+}
+
 function reportData(run: {
   backend: BackendInfo;
   scenes: SceneCounts;
@@ -190,12 +195,12 @@ function reportData(run: {
 }): ReportData {
   const { backend, scenes, trained, greedy, beam, seconds } = run;
   const exact = ({ captions }: Evaluation) =>
-    captions.filter(({ caption, references }) => isExact(caption.words, references)).length / captions.length;
+    captions.filter(({ caption, references }) => isExact(caption, references)).length / captions.length;
   const { protocol } = greedy;
   return {
     command: 'showtell demo',
     figures: [
-      [greedy.bleu[3].toFixed(3), 'BLEU-4 on unseen combinations, greedy'],
+      [bleuOf(greedy)[3].toFixed(3), 'BLEU-4 on unseen combinations, greedy'],
       [`${(100 * exact(greedy)).toFixed(0)} %`, 'of captions equal a reference word for word'],
       [`${Math.round(seconds)} s`, `drawing, training and scoring on ${backend.name} (${backend.device})`],
     ],
@@ -209,15 +214,15 @@ function reportData(run: {
         : [],
     ),
     scores: [
-      { decoding: 'greedy', bleu: [...greedy.bleu], exact: exact(greedy) },
-      { decoding: `beam ${BEAM}`, bleu: [...beam.bleu], exact: exact(beam) },
+      { decoding: 'greedy', bleu: bleuOf(greedy), exact: exact(greedy) },
+      { decoding: `beam ${BEAM}`, bleu: bleuOf(beam), exact: exact(beam) },
     ],
     protocol: [
       ['split', `test, ${protocol.images} scenes, ${protocol.references} references`],
-      ['tokenizer', protocol.tokenizer],
-      ['longest caption', `${protocol.maxWords} words`],
-      ['metric', protocol.metric],
-      ['model', `SHA-256 ${protocol.modelSha256.slice(0, 16)}`],
+      ['tokenizer', `${protocol.tokenizer} (Penn Treebank)`],
+      ['decoding', protocol.model!.decoding],
+      ['metric', 'BLEU-1 to 4, corpus-level, closest reference length (as pycocoevalcap)'],
+      ['model', `SHA-256 ${protocol.model!.sha256.slice(0, 16)}`],
     ],
     scenes: run.pictures,
     photos: run.photos,

@@ -1,20 +1,37 @@
-/** Free-running captions of a split and their corpus BLEU, with the protocol that the numbers belong to. */
+/** Free-running captions of a split, their scores, and the protocol that the numbers belong to. */
 import { prepareBackend, type BackendOptions } from '../backend/index.js';
-import { loadCheckpoint, readCheckpointConfig } from '../checkpoint/index.js';
+import { loadCheckpoint, readCheckpointConfig, type Checkpoint } from '../checkpoint/index.js';
 import { cacheDirectory, silentLog, UserError, type Log } from '../core/index.js';
-import { readSplit, tokenize, type SplitName } from '../data/index.js';
-import { bleu, type BleuScores } from '../metrics/index.js';
-import { captionFeatures, type Caption } from './captions.js';
+import { readSplit, tokenize, UNK, type CaptionedImage, type SplitName } from '../data/index.js';
+import {
+  coverage,
+  defaultBootstrap,
+  measure,
+  novelty,
+  tokenizerOf,
+  withIntervals,
+  type BootstrapSettings,
+  type Evaluation,
+  type Novelty,
+  type ScoringTokenizer,
+} from '../evaluation/index.js';
+import type { Meteor, Tokens } from '../metrics/index.js';
+import { captionFeatures } from './captions.js';
+import { resolveSearch } from './decoding/index.js';
 import { openFeatureStore, storeSource } from './features.js';
+import { describeCaptionSearch, inVocabulary, type CaptionSearch } from './search.js';
 
 export interface EvaluateOptions {
   /** directory of the checkpoint */
   checkpoint: string;
   split: SplitName;
-  /** Hypotheses kept for each image; 1 (the default) decodes greedily. */
-  beam?: number;
-  /** Most words of a caption; default: the configuration's `validation.maxWords`. */
-  maxWords?: number;
+  /** How captions are searched for; default: greedily, of at most `validation.maxWords` words of the configuration. */
+  search?: CaptionSearch;
+  /** Of hypotheses and references alike; default: `ptb`, that of published scores. */
+  tokenizer?: ScoringTokenizer;
+  bootstrap?: Partial<BootstrapSettings>;
+  /** METEOR's data; default: none, and METEOR is left out */
+  meteor?: Meteor;
   /** Images decoded at a time; default: the configuration's `validation.batchSize`. */
   batchSize?: number;
   /** Settings of the checkpoint's `data`, as `data.images=DIR`, for files that have moved since. */
@@ -27,41 +44,9 @@ export interface EvaluateOptions {
   cacheDirectory?: string;
 }
 
-/** What scores must be told with, to be compared. */
-export interface Protocol {
-  checkpoint: string;
-  /** SHA-256 of `model.safetensors` */
-  modelSha256: string;
-  split: SplitName;
-  images: number;
-  references: number;
-  /** Of references and hypotheses alike. */
-  tokenizer: string;
-  beam: number;
-  maxWords: number;
-  metric: string;
-}
-
-export interface Evaluation {
-  protocol: Protocol;
-  /** Corpus BLEU-1..4, each in 0..1. */
-  bleu: BleuScores;
-  brevityPenalty: number;
-  /** Words of the captions over words of the closest references. */
-  lengthRatio: number;
-  /** Mean words of a caption. */
-  meanWords: number;
-  /** Captions that did not end within `maxWords`. */
-  unfinished: number;
-  /** Images of the split that were left out because they cannot be read. */
-  skipped: number;
-  /** In the order of the split. */
-  captions: { image: string; caption: Caption; bleu: BleuScores; references: string[] }[];
-}
-
-/** @throws UserError for a damaged checkpoint, or a split that cannot be read */
+/** @throws UserError for a damaged checkpoint, a split that cannot be read, or options that do not fit together */
 export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
-  const { checkpoint: directory, split, log = silentLog, signal } = options;
+  const { checkpoint: directory, split, log = silentLog, tokenizer = 'ptb', meteor } = options;
   for (const override of options.overrides ?? []) {
     if (!override.startsWith('data.')) {
       throw new UserError(`--set ${override}: an evaluation can change only data.* settings`, {
@@ -70,10 +55,65 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
     }
   }
   const config = readCheckpointConfig(directory, options.overrides);
+  const search = { maxWords: config.validation.maxWords, ...options.search };
+  resolveSearch(search);
   const images = await readSplit(config.data, split, log);
   await prepareBackend(options.device);
   const checkpoint = loadCheckpoint(directory);
-  const { encoder, decoder, vocabulary } = checkpoint;
+  try {
+    const { present, captions } = await captionSplit({ ...checkpoint, config }, images, search, options);
+    const scored = present.map(({ image, captions: references }, i) => ({
+      image,
+      references,
+      // The empty word of an imported vocabulary is none that a tokenizer gives.
+      caption: captions[i].words.filter((word) => word !== '').join(' '),
+      finished: captions[i].finished,
+    }));
+    const bootstrap = { ...defaultBootstrap, ...options.bootstrap };
+    const measured = measure(scored, { tokenizer, meteor });
+    const { scores, statistics, perImage } = withIntervals(measured, bootstrap);
+    const { vocabulary } = checkpoint;
+    return {
+      protocol: {
+        model: {
+          checkpoint: directory,
+          sha256: checkpoint.hash,
+          split,
+          decoding: describeCaptionSearch(search),
+          unreadable: images.length - present.length,
+        },
+        files: null,
+        images: present.length,
+        references: scored.reduce((sum, { references }) => sum + references.length, 0),
+        tokenizer,
+        bootstrap,
+      },
+      scores,
+      statistics,
+      novelty: await noveltyOf(measured.hypotheses, config.data, tokenizer, log),
+      coverage: coverage(
+        scored.flatMap(({ references }) => references.map((one) => tokenize(one, config.text.tokenizer))),
+        (word) => vocabulary.encode([word])[0] !== UNK,
+      ),
+      captions: scored.map((one, i) => ({
+        ...one,
+        scores: perImage[i],
+        logProbability: captions[i].logProbability,
+      })),
+    };
+  } finally {
+    checkpoint.encoder.dispose();
+    checkpoint.decoder.dispose();
+  }
+}
+
+async function captionSplit(
+  { config, encoder, decoder, vocabulary }: Checkpoint,
+  images: CaptionedImage[],
+  search: CaptionSearch,
+  { batchSize, log = silentLog, signal, ...options }: EvaluateOptions,
+) {
+  const decoding = inVocabulary(search, vocabulary, config.text.tokenizer);
   const store = await openFeatureStore({
     config,
     encoder,
@@ -83,60 +123,39 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
     log,
     cacheDirectory: options.cacheDirectory ?? cacheDirectory(process.env, process.platform),
     signal,
-  }).catch((error: unknown) => {
-    encoder.dispose();
-    decoder.dispose();
-    throw error;
   });
   try {
     const present = images.filter(({ image }) => store.has(image));
-    const beam = options.beam ?? 1;
-    const maxWords = options.maxWords ?? config.validation.maxWords;
     const names = present.map(({ image }) => image);
     const captions = await captionFeatures(decoder, vocabulary, storeSource(store), names, {
-      beam,
-      maxWords,
-      batchSize: options.batchSize ?? config.validation.batchSize,
+      ...decoding,
+      batchSize: batchSize ?? config.validation.batchSize,
       log,
       signal,
     });
-    const references = present.map((one) =>
-      one.captions.map((caption) => tokenize(caption, config.text.tokenizer)),
-    );
-    const result = bleu(
-      // The empty word of an imported vocabulary is none that a tokenizer gives.
-      captions.map(({ words }) => words.filter((word) => word !== '')),
-      references,
-      names,
-    );
-    return {
-      protocol: {
-        checkpoint: directory,
-        modelSha256: checkpoint.hash,
-        split,
-        images: present.length,
-        references: references.flat().length,
-        tokenizer: config.text.tokenizer,
-        beam,
-        maxWords,
-        metric: 'BLEU-1..4, corpus-level, closest reference length (as pycocoevalcap)',
-      },
-      bleu: result.bleu,
-      brevityPenalty: result.brevityPenalty,
-      lengthRatio: result.lengthRatio,
-      meanWords: result.hypothesisLength / present.length,
-      unfinished: captions.filter(({ finished }) => !finished).length,
-      skipped: images.length - present.length,
-      captions: captions.map((caption, i) => ({
-        image: names[i],
-        caption,
-        bleu: result.perImage[i],
-        references: present[i].captions,
-      })),
-    };
+    return { present, captions };
   } finally {
     store.close();
-    encoder.dispose();
-    decoder.dispose();
+  }
+}
+
+/** Null, with a warning, where the training captions are not here: a checkpoint travels without them. */
+async function noveltyOf(
+  hypotheses: readonly Tokens[],
+  data: Checkpoint['config']['data'],
+  tokenizer: ScoringTokenizer,
+  log: Log,
+): Promise<Novelty | null> {
+  try {
+    const training = await readSplit({ ...data, onBadImage: 'skip' }, 'train', silentLog);
+    const tokens = tokenizerOf(tokenizer);
+    return novelty(
+      hypotheses,
+      training.flatMap(({ captions }) => captions.map(tokens)),
+    );
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    log.warn(`novelty is left out: ${error.message}`);
+    return null;
   }
 }
