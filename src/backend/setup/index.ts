@@ -16,6 +16,11 @@ import { requireGpu } from './tools.js';
 import { realWorld, type World } from './world.js';
 
 export type { SetupRequest } from './choice.js';
+export { downloadWheel } from './download.js';
+export { asFailure, SetupFailure } from './failure.js';
+export { findPip } from './tools.js';
+export { unpackWheel } from './unpack.js';
+export { realWorld, type World } from './world.js';
 
 export interface SetupSurroundings {
   log: Log;
