@@ -76,7 +76,7 @@ export const command = defineCommand({
         }
         if (args.attention !== undefined) {
           const path = alone ? args.attention : pathFor(args.attention, image, written);
-          const picture = await attentionPicture(image, result.caption, captioner.checkpoint.config.image);
+          const picture = await attentionPicture(image, result.caption);
           mkdirSync(dirname(path), { recursive: true });
           writeFileAtomic(path, picture);
         }

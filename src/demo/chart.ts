@@ -1,6 +1,5 @@
 /** A line chart of one series over epochs as inline SVG; its colours come from the page's style. */
-import { html } from './html.js';
-import type { Markup } from './html.js';
+import { html, type Markup } from '../core/index.js';
 
 export interface Series {
   title: string;

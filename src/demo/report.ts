@@ -1,6 +1,6 @@
 /** The demo's report: one HTML page that needs nothing else, neither network nor script. */
 import { lineChart, roundUp } from './chart.js';
-import { dataUrl, html, Markup } from './html.js';
+import { dataUrl, html, Markup } from '../core/index.js';
 import { attentionVeil } from '../infer/index.js';
 import { REPORT_STYLE } from './report-style.js';
 
