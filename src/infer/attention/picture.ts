@@ -22,6 +22,7 @@ const TITLE_HEIGHT = 44;
 
 const INK = '#1c2128';
 const PAPER = '#ffffff';
+const UNSEEN_NOTE = 'grey: outside of the crop that the model saw';
 /** How much paper covers what the model did not see. */
 const UNSEEN_FADING = 0.6;
 
@@ -70,9 +71,13 @@ export async function attentionPicture(
       ...(await text(word, { left, top: top + tile.height, width: column, height: LABEL_HEIGHT })),
     );
   }
-  return sharp({
-    create: { width, height: TITLE_HEIGHT + rows * rowHeight, channels: 3, background: PAPER },
-  })
+  let height = TITLE_HEIGHT + rows * rowHeight;
+  if (!coversPhoto(attention.region, photo)) {
+    const box = { left: GAP, top: height, width: width - 2 * GAP, height: LABEL_HEIGHT };
+    parts.push(...(await text(UNSEEN_NOTE, box)));
+    height += LABEL_HEIGHT;
+  }
+  return sharp({ create: { width, height, channels: 3, background: PAPER } })
     .composite(parts)
     .png()
     .toBuffer();
