@@ -42,7 +42,6 @@ function createPlayer(article) {
   }
 
   const player = {
-    article,
     pause,
     toggle() {
       for (const other of players) if (other !== player) other.pause();
