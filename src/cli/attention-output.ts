@@ -23,7 +23,7 @@ const PAGE_IMAGES = 500;
 
 /**
  * @param path `.png`: a picture of each image, with several images the name of each is added; `.html`: one page;
- *   `.json`: one array with an object of each image
+ *   `.json`: one array with an object of each image that was captioned
  * @param images that will be captioned
  * @param alone whether the path itself names the only picture
  * @throws UserError for another ending, a folder, or a name that would overwrite an image
