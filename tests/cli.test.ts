@@ -1,5 +1,13 @@
 /** The main job through the command line, in-process and in a temporary folder: train, evaluate, caption. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -202,6 +210,57 @@ describe('showtell caption', () => {
     expect(existsSync(at('pictures', 'attention-dark-red-2.png'))).toBe(true);
   });
 
+  it('writes the attention of all images to one page, and to one JSON file', async () => {
+    const turned = at('turned.png'); // stored 60 x 30, upright 30 x 60
+    await sharp(image()).resize(60, 30, { fit: 'fill' }).withMetadata({ orientation: 6 }).toFile(turned);
+    const argv = ['caption', '--checkpoint', at('attention', 'best'), '--json', image(), turned];
+    const plain = await showtell(...argv);
+    for (const file of ['attention.html', 'attention.json'])
+      expect(await showtell(...argv, '--attention', at('outputs', file))).toMatchObject({
+        code: 0,
+        out: plain.out,
+      });
+    expect(readdirSync(at('outputs'))).toEqual(['attention.html', 'attention.json']);
+
+    const lines = plain.out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const page = readFileSync(at('outputs', 'attention.html'), 'utf8');
+    expect(page.match(/<article /g)).toHaveLength(2);
+    expect(page.match(/class="veil"/g)).toHaveLength(lines[0].words.length + lines[1].words.length);
+    const objects = JSON.parse(readFileSync(at('outputs', 'attention.json'), 'utf8'));
+    expect(objects).toHaveLength(2);
+    for (const [i, object] of objects.entries()) {
+      expect(object).toMatchObject({ image: lines[i].image, caption: lines[i].caption });
+      expect(object.words.map(({ word }: { word: string }) => word)).toEqual(lines[i].words);
+      for (const { weights } of object.words) {
+        expect([weights.length, weights[0].length]).toEqual([object.grid.height, object.grid.width]);
+        expect(weights.flat().reduce((a: number, b: number) => a + b)).toBeCloseTo(1, 5);
+      }
+    }
+    expect(objects[1]).toMatchObject({
+      photo: { width: 30, height: 60 },
+      region: { left: 0, top: 0, width: 30, height: 60 },
+    });
+  });
+
+  it('leaves out an image that cannot be read, and writes nothing if there is no other', async () => {
+    writeFileSync(at('broken.jpg'), 'not a photo');
+    const argv = [
+      'caption',
+      '--checkpoint',
+      at('attention', 'best'),
+      '--attention',
+      at('rest', 'attention.json'),
+    ];
+    expect((await showtell(...argv, at('broken.jpg'))).code).toBe(1);
+    expect(existsSync(at('rest'))).toBe(false);
+    expect((await showtell(...argv, at('broken.jpg'), image())).code).toBe(1);
+    const objects = JSON.parse(readFileSync(at('rest', 'attention.json'), 'utf8'));
+    expect(objects.map((object: { image: string }) => object.image)).toEqual([image()]);
+  });
+
   it.each<[string, () => string[], RegExp]>([
     [
       'options that do not fit together',
@@ -222,6 +281,11 @@ describe('showtell caption', () => {
       'attention of a decoder without',
       () => ['--checkpoint', at('lstm', 'best'), '--attention', 'x.png', image()],
       /no attention to show/,
+    ],
+    [
+      'an ending that stands for nothing, before it looks for the checkpoint',
+      () => ['--checkpoint', at('nowhere'), '--attention', 'attention.gif', image()],
+      /attention\.gif does not end in \.png, \.html or \.json/,
     ],
     [
       'a directory that holds checkpoints',

@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs';
-import { basename, dirname, extname, format, isAbsolute, join, parse } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import { extname, isAbsolute, join } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
-import { UserError, writeFileAtomic } from '../core/index.js';
-import { attentionPicture, Captioner, type Caption } from '../infer/index.js';
+import { UserError } from '../core/index.js';
+import { Captioner, type Caption } from '../infer/index.js';
+import { attentionOutput } from './attention-output.js';
 import { checkpointOption, deviceOf, deviceOptions, searchOf, searchOptions } from './options.js';
 import { defineCommand } from './types.js';
 
@@ -28,7 +29,7 @@ export const command = defineCommand({
       type: 'string',
       requiresArg: true,
       describe:
-        'write a PNG that shows where the model looked for each word; with several images the name of each is added',
+        'write where the model looked for each word of the best caption: .png is a picture of each image (with several the name of each is added), .html an animated page, .json the weights and measures',
     },
     ...deviceOptions,
   },
@@ -41,6 +42,7 @@ export const command = defineCommand({
     ],
     ['showtell caption --checkpoint DIR --strategy sample --top-p 0.9 --seed 7 photo.jpg', 'a drawn caption'],
     ['showtell caption --checkpoint DIR photo.jpg --attention attention.png', 'where the model looked'],
+    ['showtell caption --checkpoint DIR photos/ --attention attention.html', 'the same as an animated page'],
   ],
   async handler(args, { log, print }) {
     const patterns = args.image as string[];
@@ -52,8 +54,8 @@ export const command = defineCommand({
       ...(captions !== undefined && { captions }),
       attention: args.attention !== undefined,
     };
+    const output = args.attention === undefined ? undefined : attentionOutput(args.attention, images, alone);
     const captioner = await Captioner.load(args.checkpoint, deviceOf(args));
-    const written = new Set<string>();
     let failed = 0;
     try {
       for await (const result of captioner.captionAll(images, options)) {
@@ -74,13 +76,9 @@ export const command = defineCommand({
             print((alone ? columns : [image, ...columns]).join('\t'));
           }
         }
-        if (args.attention !== undefined) {
-          const path = alone ? args.attention : pathFor(args.attention, image, written);
-          const picture = await attentionPicture(image, result.caption, captioner.checkpoint.config.image);
-          mkdirSync(dirname(path), { recursive: true });
-          writeFileAtomic(path, picture);
-        }
+        await output?.add(image, result.caption);
       }
+      await output?.end();
     } finally {
       captioner.dispose();
     }
@@ -117,14 +115,4 @@ async function findImages(patterns: readonly string[]): Promise<string[]> {
     } else found.push(pattern);
   }
   return [...new Set(found)];
-}
-
-/** `OUT.png` and `dir/photo.jpg` give `OUT-photo.png`; a second photo of that name gives `OUT-photo-2.png`. */
-function pathFor(output: string, image: string, written: Set<string>): string {
-  const { dir, name, ext } = parse(output);
-  const base = `${name}-${basename(image, extname(image))}`;
-  let path = format({ dir, name: base, ext });
-  for (let n = 2; written.has(path); n++) path = format({ dir, name: `${base}-${n}`, ext });
-  written.add(path);
-  return path;
 }

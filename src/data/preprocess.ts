@@ -5,7 +5,7 @@
 import type { ImageConfig } from '../config/index.js';
 import { UserError } from '../core/index.js';
 import type { RgbImage } from './image.js';
-import { resize } from './resample.js';
+import { resize, type Window } from './resample.js';
 
 /** [height, width] of what `resizeAndCrop` gives; an error when images of different shape give different sizes. */
 export function imageSize(config: ImageConfig): [height: number, width: number] {
@@ -17,7 +17,10 @@ export function imageSize(config: ImageConfig): [height: number, width: number] 
 }
 
 /** Size after Resize: of a single number the shorter side gets it, the longer one is cut to whole pixels. */
-function resizedSize(image: RgbImage, target: ImageConfig['resize']): [height: number, width: number] {
+function resizedSize(
+  image: { width: number; height: number },
+  target: ImageConfig['resize'],
+): [height: number, width: number] {
   if (typeof target !== 'number') return [target[0], target[1]];
   const { width, height } = image;
   return width <= height
@@ -33,31 +36,49 @@ function roundHalfToEven(x: number): number {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
-/** Where a crop of `target` pixels lies along a side of `size`: source start, length, and zeros before it. */
-function cropSpan(size: number, target: number): { start: number; length: number; before: number } {
-  if (target > size) return { start: 0, length: size, before: Math.floor((target - size) / 2) };
-  return { start: roundHalfToEven((size - target) / 2), length: target, before: 0 };
+/**
+ * Where a crop of `target` pixels begins along a side of `size`. Negative where the side is padded; of an odd number of
+ * black pixels the last comes behind the image.
+ */
+function cropStart(size: number, target: number): number {
+  return target > size ? Math.floor((size - target + 1) / 2) : roundHalfToEven((size - target) / 2);
+}
+
+/** What Resize and CenterCrop do to an image, in pixels of the resized image. */
+export interface Placement {
+  /** Of the whole image after Resize. */
+  resized: { width: number; height: number };
+  /** What is cut out; it reaches beyond the resized image where CenterCrop pads with black. */
+  crop: Window;
+}
+
+/** Where `resizeAndCrop` takes its result from, for an image of that size. */
+export function placeImage(image: { width: number; height: number }, config: ImageConfig): Placement {
+  const [height, width] = resizedSize(image, config.resize);
+  const crop = { width: config.crop ?? width, height: config.crop ?? height };
+  return {
+    resized: { width, height },
+    crop: { left: cropStart(width, crop.width), top: cropStart(height, crop.height), ...crop },
+  };
 }
 
 /** Resize and CenterCrop. A side that is shorter than the crop is padded with black, as torchvision does. */
 export function resizeAndCrop(image: RgbImage, config: ImageConfig): RgbImage {
-  const [height, width] = resizedSize(image, config.resize);
-  const rows = cropSpan(height, config.crop ?? height);
-  const columns = cropSpan(width, config.crop ?? width);
-  const part = resize(image, width, height, config.interpolation, {
-    left: columns.start,
-    top: rows.start,
-    width: columns.length,
-    height: rows.length,
+  const { resized, crop } = placeImage(image, config);
+  const part = resize(image, resized.width, resized.height, config.interpolation, {
+    left: Math.max(0, crop.left),
+    top: Math.max(0, crop.top),
+    width: Math.min(crop.width, resized.width),
+    height: Math.min(crop.height, resized.height),
   });
-  const side = config.crop;
-  if (side === null || (part.width === side && part.height === side)) return part;
-  const data = new Uint8Array(side * side * 3);
+  if (part.width === crop.width && part.height === crop.height) return part;
+  const data = new Uint8Array(crop.width * crop.height * 3);
+  const [left, top] = [Math.max(0, -crop.left), Math.max(0, -crop.top)]; // black before the image
   for (let y = 0; y < part.height; y++) {
     const row = part.data.subarray(y * part.width * 3, (y + 1) * part.width * 3);
-    data.set(row, ((rows.before + y) * side + columns.before) * 3);
+    data.set(row, ((top + y) * crop.width + left) * 3);
   }
-  return { width: side, height: side, data };
+  return { width: crop.width, height: crop.height, data };
 }
 
 /** Images of one size as one array (B, H, W, 3). */

@@ -1,6 +1,5 @@
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { attentionVeil } from '../infer/index.js';
 import { PICTURES } from './pictures.js';
 import { renderReport } from './report.js';
 import type { ReportData, ReportPicture } from './report.js';
@@ -95,16 +94,6 @@ describe('renderReport', () => {
     expect(page.match(/<h1/g)).toHaveLength(1);
     expect(page.match(/<img /g)!.length).toBe(page.match(/<img [^>]*alt="[^"]+/g)!.length);
     expect(page).toMatch(/<html lang="en">/);
-  });
-});
-
-describe('attentionVeil', () => {
-  it('is clear at the largest weight and dark where there is none', async () => {
-    const { data, info } = await sharp(await attentionVeil([0, 0.25, 0.5, 0.25], 2, 2))
-      .raw()
-      .toBuffer({ resolveWithObject: true });
-    expect([info.width, info.height, info.channels]).toEqual([2, 2, 4]);
-    expect([3, 7, 11, 15].map((i) => data[i])).toEqual([215, 108, 0, 108]);
   });
 });
 

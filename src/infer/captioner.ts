@@ -11,7 +11,8 @@ import {
   stackPixels,
   type RgbImage,
 } from '../data/index.js';
-import { captionOf, type Caption } from './captions.js';
+import { seenRegion, type AttendedCaption, type Size } from './attention/index.js';
+import { captionOf } from './captions.js';
 import { decode, resolveSearch, type DecodedCaption, type DecodeOptions } from './decoding/index.js';
 import { encodePixels } from './features.js';
 import { inVocabulary, type CaptionSearch } from './search.js';
@@ -24,24 +25,16 @@ export interface CaptionOptions extends CaptionSearch {
   attention?: boolean;
 }
 
-/** Where the decoder looked, over what it saw of the image: the centre crop, if there is one. */
-export interface Attention {
-  /** rows and columns of the feature map */
-  height: number;
-  width: number;
-  /** for each word, (height x width) weights that sum to 1, row by row */
-  maps: Float32Array[];
-}
-
-/** A caption, and where the decoder looked if that was asked for. */
-export interface AttendedCaption extends Caption {
-  attention?: Attention;
-}
-
 /** The best caption of an image. */
 export interface ImageCaption extends AttendedCaption {
   /** The next best, best first, when more `captions` than one are asked for; a beam may find fewer. */
   alternatives: AttendedCaption[];
+}
+
+/** What the model sees of an image, and the size of the upright photo. */
+interface Prepared {
+  pixels: RgbImage;
+  photo: Size;
 }
 
 export class Captioner {
@@ -63,8 +56,8 @@ export class Captioner {
    */
   async caption(image: string | Uint8Array, options: CaptionOptions = {}): Promise<ImageCaption> {
     const search = this.check(options);
-    const pixels = await this.prepare(image);
-    const [caption] = this.captionPixels([{ pixels, key: keyOf(image) }], search);
+    const prepared = await this.prepare(image);
+    const [caption] = this.captionPixels([{ ...prepared, key: keyOf(image) }], search);
     return caption;
   }
 
@@ -77,10 +70,10 @@ export class Captioner {
     options: CaptionOptions = {},
   ): AsyncGenerator<{ image: T; caption: ImageCaption } | { image: T; error: UserError }> {
     const search = this.check(options);
-    type Read = { image: T } & ({ pixels: RgbImage } | { error: UserError });
+    type Read = { image: T } & (Prepared | { error: UserError });
     const read = async (image: T): Promise<Read> => {
       try {
-        return { image, pixels: await this.prepare(image) };
+        return { image, ...(await this.prepare(image)) };
       } catch (error) {
         if (error instanceof UserError) return { image, error };
         throw error;
@@ -97,11 +90,11 @@ export class Captioner {
   }
 
   private *captionRead<T extends string | Uint8Array>(
-    batch: ({ image: T } & ({ pixels: RgbImage } | { error: UserError }))[],
+    batch: ({ image: T } & (Prepared | { error: UserError }))[],
     search: DecodeOptions,
   ) {
     const captions = this.captionPixels(
-      batch.flatMap((one) => ('pixels' in one ? [{ pixels: one.pixels, key: keyOf(one.image) }] : [])),
+      batch.flatMap((one) => ('pixels' in one ? [{ ...one, key: keyOf(one.image) }] : [])),
       search,
     ).values();
     for (const one of batch) {
@@ -123,24 +116,37 @@ export class Captioner {
     return { ...options, attention };
   }
 
-  private async prepare(image: string | Uint8Array): Promise<RgbImage> {
-    return resizeAndCrop(await decodeImage(image), this.checkpoint.config.image);
+  private async prepare(image: string | Uint8Array): Promise<Prepared> {
+    const photo = await decodeImage(image);
+    const { width, height } = photo;
+    return { pixels: resizeAndCrop(photo, this.checkpoint.config.image), photo: { width, height } };
   }
 
-  private captionPixels(images: { pixels: RgbImage; key: string }[], search: DecodeOptions): ImageCaption[] {
+  private captionPixels(images: (Prepared & { key: string })[], search: DecodeOptions): ImageCaption[] {
     if (images.length === 0) return [];
     const { config, encoder, decoder, vocabulary } = this.checkpoint;
     const pixels = stackPixels(images.map((image) => image.pixels));
     const features = encodePixels(encoder, decoder, config, pixels);
     const [height, width] = encoder.outputShape(...imageSize(config.image), config.encoder.stage);
-    const attended = (caption: DecodedCaption): AttendedCaption => ({
+    const attended = (caption: DecodedCaption, photo: Size): AttendedCaption => ({
       ...captionOf(caption, vocabulary),
-      // A caption without a word looked nowhere.
-      ...(search.attention && { attention: { height, width, maps: caption.attention ?? [] } }),
+      ...(search.attention && {
+        attention: {
+          height,
+          width,
+          // A caption without a word looked nowhere.
+          maps: caption.attention ?? [],
+          photo,
+          region: seenRegion(photo, config.image),
+        },
+      }),
     });
     try {
       const decoded = decode(decoder, features, { ...search, keys: images.map(({ key }) => key) });
-      return decoded.map(([best, ...others]) => ({ ...attended(best), alternatives: others.map(attended) }));
+      return decoded.map(([best, ...others], i) => ({
+        ...attended(best, images[i].photo),
+        alternatives: others.map((caption) => attended(caption, images[i].photo)),
+      }));
     } finally {
       features.dispose();
     }

@@ -1,5 +1,4 @@
-export * from './attention-picture.js';
-export * from './attention-veil.js';
+export * from './attention/index.js';
 export * from './captioner.js';
 export * from './captions.js';
 export * from './decoding/index.js';
