@@ -12,7 +12,20 @@ const rooms = {
   checkpoint: ['core', 'config', 'data', 'models'],
   infer: ['core', 'backend', 'config', 'metrics', 'data', 'models', 'evaluation', 'checkpoint'],
   train: ['core', 'backend', 'config', 'metrics', 'data', 'models', 'checkpoint', 'infer'],
-  demo: ['core', 'backend', 'config', 'metrics', 'data', 'models', 'checkpoint', 'infer', 'train'],
+  demo: [
+    ...[
+      'core',
+      'backend',
+      'config',
+      'metrics',
+      'data',
+      'models',
+      'evaluation',
+      'checkpoint',
+      'infer',
+      'train',
+    ],
+  ],
 };
 
 const roomRules = Object.entries(rooms).map(([room, allowed]) => ({

@@ -20,10 +20,10 @@ h2 { font-size: 1.3rem; margin: 2.2rem 0 .5rem; }
 p { margin: .3rem 0; }
 .a, .b { font-weight: 700; } .a { color: var(--a); } .b { color: var(--b); }
 .gain { color: var(--gain); } .loss { color: var(--loss); }
-.unsure, th, caption, summary, .name, .alike td { color: var(--soft); }
+.unsure, th, .note, summary, .name, .alike td { color: var(--soft); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-caption { text-align: left; font-size: .9rem; padding-bottom: .4rem; max-width: 46rem; }
+.note { font-size: .9rem; max-width: 46rem; }
 th, td { text-align: left; padding: .3rem 1.2rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { font-weight: 500; white-space: nowrap; } .number { text-align: right; white-space: nowrap; }
 td { min-width: 4.5rem; overflow-wrap: break-word; }
@@ -33,5 +33,8 @@ td { min-width: 4.5rem; overflow-wrap: break-word; }
 .card img { width: 100%; border-radius: .35rem; display: block; }
 .name { font-size: .85rem; } details { font-size: .9rem; margin-top: .3rem; } summary { cursor: pointer; }
 details ul { margin: .3rem 0 0; padding-left: 1.2rem; }
-@media (max-width: 34rem) { .card { grid-template-columns: minmax(0, 1fr); } .card img { max-width: 14rem; } }
+@media (max-width: 34rem) {
+  table { font-size: .85rem; } th { white-space: normal; } th, td { padding-right: .6rem; } td { min-width: 0; }
+  .card { grid-template-columns: minmax(0, 1fr); } .card img { max-width: 14rem; }
+}
 `;
