@@ -59,27 +59,84 @@ beforeAll(async () => {
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 describe('showtell evaluate', () => {
-  it('prints the protocol and BLEU, and writes captions in COCO results format', async () => {
-    const file = at('scores.json');
+  it('prints protocol, scores and statistics, and writes all of it, and COCO results', async () => {
+    const [file, results] = [at('scores.json'), at('results.json')];
     const { code, out } = await showtell(
-      ...['evaluate', '--checkpoint', at('attention', 'best'), '--split', 'validation'],
-      ...['--beam', '2', '--max-words', '6', '--out', file],
+      ...['evaluate', '--checkpoint', at('attention', 'best'), '--split', 'validation', '--samples', '50'],
+      ...['--beam', '2', '--max-words', '6', '--out', file, '--results', results],
     );
     expect(code).toBe(0);
     expect(out).toMatch(/split +validation, 4 images, 8 references/);
     expect(out).toMatch(/decoding +beam 2, at most 6 words/);
+    expect(out).toMatch(/tokenizer +ptb/);
     expect(out).toMatch(/BLEU-4 +\d/);
+    expect(out).toMatch(/CIDEr-D +\d/);
+    expect(out).toMatch(/METEOR +(\d|not computed: `showtell setup --meteor` fetches its data)/);
+    expect(out).toMatch(/new to training +\d/);
     const result = JSON.parse(readFileSync(file, 'utf8'));
     expect(result.protocol).toMatchObject({
-      split: 'validation',
+      model: { split: 'validation', decoding: 'beam 2, at most 6 words' },
       images: 4,
-      beam: 2,
-      maxWords: 6,
-      tokenizer: 'letters',
+      tokenizer: 'ptb',
     });
-    expect(Object.keys(result.scores)).toEqual(['BLEU-1', 'BLEU-2', 'BLEU-3', 'BLEU-4']);
+    expect(result.scores['BLEU-4'].interval).toHaveLength(2);
     expect(result.captions).toHaveLength(4);
     expect(result.captions[0]).toMatchObject({ image_id: 'dark-red.png', caption: expect.any(String) });
+    expect(JSON.parse(readFileSync(results, 'utf8'))).toEqual(
+      result.captions.map(({ image_id, caption }: Record<string, string>) => ({ image_id, caption })),
+    );
+  });
+
+  it('scores captions of a file, and compares evaluations', async () => {
+    const references = ['--references', at('captions.txt'), '--only-captioned'];
+    const [first, second] = [at('first.json'), at('second.json')];
+    const scored = await showtell(
+      'evaluate',
+      ...references,
+      '--hypotheses',
+      at('results.json'),
+      '--out',
+      first,
+    );
+    expect(scored).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/left out +4 images without a caption/),
+    });
+    const other = JSON.parse(readFileSync(at('results.json'), 'utf8')) as { caption: string }[];
+    other[0].caption = 'A dark red square.';
+    writeFileSync(at('other.json'), JSON.stringify(other));
+    await showtell('evaluate', ...references, '--hypotheses', at('other.json'), '--out', second);
+    const page = at('compare.html');
+    const argv = ['compare', first, second, '--samples', '50', '--html', page, '--images', at('images')];
+    const { code, out } = await showtell(...argv);
+    expect(code).toBe(0);
+    expect(out).toMatch(/BLEU-1 +\d+\.\d\d +\d+\.\d\d +\+\d/);
+    expect(out).toMatch(/1 captions differ, 3 are the same/);
+    expect(out).toMatch(/better with B:\ndark-red\.png/);
+    expect(readFileSync(page, 'utf8')).toContain('data:image/jpeg;base64,');
+  });
+
+  it.each<[string, string[], RegExp]>([
+    ['nothing to evaluate', ['evaluate'], /what is to be evaluated\?/],
+    ['references alone', ['evaluate', '--references', 'x.json'], /takes both --references and --hypotheses/],
+    [
+      'a model and a file at once',
+      ['evaluate', '--checkpoint', 'x', '--hypotheses', 'y.json'],
+      /--checkpoint and --hypotheses do not go together/,
+    ],
+    [
+      'no samples',
+      ['evaluate', '--checkpoint', 'x', '--samples', '0'],
+      /--samples is 0; it must be an integer of 1/,
+    ],
+    ['one evaluation', ['compare', 'a.json'], /compare takes two evaluations; 1 is given/],
+    ['a file that is not there', ['compare', 'a.json', 'b.json'], /a\.json does not exist/],
+    ['photos without a page', ['compare', 'a.json', 'b.json', '--images', '.'], /add --html FILE/],
+  ])('refuses %s', async (_, argv, message) => {
+    const { code, out, err } = await showtell(...argv);
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toMatch(message);
+    expect(err).not.toMatch(/\n\s+at /);
   });
 
   it.each<[string, string[], RegExp]>([

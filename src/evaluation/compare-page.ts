@@ -41,13 +41,12 @@ export function comparePage(
         <main>
           <section>
             <h2>Scores</h2>
+            <p class="note">
+              Times 100. Interval and p by paired bootstrap: ${comparison.bootstrap.samples} samples of the
+              images, seed ${comparison.bootstrap.seed}. An interval that holds 0 is no proof of a difference.
+            </p>
             <div class="scroll">
               <table>
-                <caption>
-                  Times 100. Interval and p by paired bootstrap: ${comparison.bootstrap.samples} samples of
-                  the images, seed ${comparison.bootstrap.seed}. An interval that holds 0 is no proof of a
-                  difference.
-                </caption>
                 <thead>
                   <tr>
                     <th>metric</th>

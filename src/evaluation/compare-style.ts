@@ -34,7 +34,7 @@ td { min-width: 4.5rem; overflow-wrap: break-word; }
 .name { font-size: .85rem; } details { font-size: .9rem; margin-top: .3rem; } summary { cursor: pointer; }
 details ul { margin: .3rem 0 0; padding-left: 1.2rem; }
 @media (max-width: 34rem) {
-  table { font-size: .85rem; } th { white-space: normal; } th, td { padding-right: .6rem; } td { min-width: 0; }
+  table { font-size: .85rem; } th { white-space: normal; overflow-wrap: normal; } th, td { padding-right: .6rem; } td { min-width: 0; }
   .card { grid-template-columns: minmax(0, 1fr); } .card img { max-width: 14rem; }
 }
 `;
