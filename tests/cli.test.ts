@@ -98,6 +98,7 @@ describe('showtell evaluate', () => {
       '--out',
       first,
     );
+    expect(scored.err).not.toMatch(/^error/m);
     expect(scored).toMatchObject({
       code: 0,
       out: expect.stringMatching(/left out +4 images without a caption/),

@@ -65,7 +65,8 @@ export const command = defineCommand({
     if (images !== undefined && !statSync(images, { throwIfNoEntry: false })?.isDirectory()) {
       throw new UserError(`the folder ${images} does not exist`);
     }
-    const [a, b] = await Promise.all(files.map((file) => readEvaluation(file, references)));
+    const a = await readEvaluation(files[0], references);
+    const b = await readEvaluation(files[1], references);
     const comparison = compare(a, b, {
       names: { a: files[0], b: files[1] },
       by: args.by,
