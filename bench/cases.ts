@@ -6,6 +6,7 @@ import type { FinetuningOptions } from './finetuning.js';
 import type { Options } from './measure.js';
 import type { MemoryOptions } from './memory.js';
 import type { StartupOptions } from './startup.js';
+import type { MetricsOptions } from './metrics.js';
 import { targetLengths } from './synthetic.js';
 import type { DecoderSizes, TrainingOptions } from './training.js';
 
@@ -18,7 +19,7 @@ export interface Peer {
 
 export interface Case {
   /** What the command line selects it by, and the name of its measure in worker.ts. */
-  bench: 'training' | 'finetuning' | 'encoding' | 'captions' | 'startup' | 'memory';
+  bench: 'training' | 'finetuning' | 'encoding' | 'captions' | 'startup' | 'memory' | 'metrics';
   label: string;
   unit: string;
   /** Whether a larger number is better. */
@@ -58,7 +59,15 @@ const shippedSizes: DecoderSizes = {
   dropout: 0.5,
 };
 
-export const benches = ['training', 'finetuning', 'encoding', 'captions', 'startup', 'memory'] as const;
+export const benches = [
+  'training',
+  'finetuning',
+  'encoding',
+  'captions',
+  'startup',
+  'memory',
+  'metrics',
+] as const;
 
 export function allCases(inputs: CaseInputs): Case[] {
   return [
@@ -66,6 +75,7 @@ export function allCases(inputs: CaseInputs): Case[] {
     finetuningCase(),
     encodingCase(inputs),
     ...captionCases(),
+    ...metricsCases(),
     {
       bench: 'startup',
       label: 'caption one photo, process start to end',
@@ -185,6 +195,43 @@ function captionCases(): Case[] {
       };
     }),
   );
+}
+
+/** The peer needs pycocoevalcap instead of PyTorch. */
+function metricsCases(): Case[] {
+  const peer = (options: MetricsOptions): Case['peers'] => [
+    { label: 'pycocoevalcap', script: 'metrics.py', options: { ...options } },
+  ];
+  const common = { references: 5, vocabulary: 3000 };
+  const small = (['tokenizer', 'BLEU', 'ROUGE-L', 'CIDEr-D'] as const).map((metric): Case => {
+    const options = { ...common, metric, images: 2000, warmup: 1, repeats: 5 } satisfies MetricsOptions;
+    return {
+      bench: 'metrics',
+      label: `${metric}, 2,000 images with 5 references`,
+      unit: 'images/s',
+      larger: true,
+      options,
+      peers: peer(options),
+    };
+  });
+  const options = {
+    ...common,
+    metric: 'CIDEr-D',
+    images: 100_000,
+    warmup: 0,
+    repeats: 1,
+  } satisfies MetricsOptions;
+  return [
+    ...small,
+    {
+      bench: 'metrics',
+      label: 'CIDEr-D, 100,000 images with 5 references',
+      unit: 'images/s',
+      larger: true,
+      options,
+      peers: peer(options),
+    },
+  ];
 }
 
 export function defaultCheckpoint(root: string): string {

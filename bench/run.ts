@@ -1,7 +1,7 @@
 /**
  * Measures showtell, on request side by side with PyTorch:
  *
- *   npm run bench -- [training|encoding|captions|startup|memory ..] [--json FILE] [--peer PYTHON] [--rounds N]
+ *   npm run bench -- [training|finetuning|encoding|captions|startup|memory|metrics ..] [--json FILE] [--peer PYTHON] [--rounds N]
  *                    [--images DIR] [--checkpoint DIR]
  *
  * Every case runs in a process of its own, after a warm-up; the table shows medians and quartiles over all repeats.

@@ -8,6 +8,7 @@ const measures: Record<string, () => Promise<(options: never) => Promise<Measure
   encoding: async () => (await import('./encoding.js')).measureEncoding,
   captions: async () => (await import('./captions.js')).measureCaptions,
   startup: async () => (await import('./startup.js')).measureStartup,
+  metrics: async () => (await import('./metrics.js')).measureMetrics,
   memory: async () => (await import('./memory.js')).measureMemory,
 };
 
