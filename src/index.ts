@@ -22,6 +22,7 @@ export {
 export { formatConfig, loadConfig, parseConfig, type Config, type ConfigInput } from './config/index.js';
 export { silentLog, UserError, type Log, type Progress } from './core/index.js';
 export { readDataset, tokenize, Vocabulary, type CaptionedImage, type Dataset } from './data/index.js';
+export * from './evaluation/index.js';
 export * from './infer/index.js';
 export {
   inspectWeights,
@@ -30,5 +31,14 @@ export {
   type WeightFile,
   type WeightTensor,
 } from './models/index.js';
-export { bleu } from './metrics/index.js';
+export {
+  bleu,
+  ciderD,
+  DocumentFrequencies,
+  loadMeteor,
+  Meteor,
+  ptbTokenize,
+  rougeL,
+  type Scored,
+} from './metrics/index.js';
 export { train, type TrainOptions, type TrainingResult } from './train/index.js';

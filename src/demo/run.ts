@@ -68,7 +68,15 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult | undefi
   if (trained.interrupted || !trained.best) return undefined;
   const checkpoint = join(trained.output, 'best');
   const score = (beam: number) =>
-    evaluate({ checkpoint, split: 'test', search: { beam }, log, signal, cacheDirectory, device: options.device });
+    evaluate({
+      checkpoint,
+      split: 'test',
+      search: { beam },
+      log,
+      signal,
+      cacheDirectory,
+      device: options.device,
+    });
   const greedy = await score(1);
   const beam = await score(BEAM);
 
