@@ -2,7 +2,7 @@
 import { UserError } from '../core/index.js';
 import type { BootstrapSettings } from './bootstrap.js';
 import type { MetricName, Scores, ScoringTokenizer } from './score.js';
-import type { CaptionStatistics, Coverage, Novelty } from './statistics.js';
+import type { CaptionStatistics, VocabularyCoverage, Novelty } from './statistics.js';
 
 /** What scores must be told with, to be compared. */
 export interface Protocol {
@@ -51,7 +51,7 @@ export interface Evaluation {
   /** null where the training captions are not known */
   novelty: Novelty | null;
   /** null without a model */
-  coverage: Coverage | null;
+  coverage: VocabularyCoverage | null;
   /** in the order of the split or the file */
   captions: EvaluatedCaption[];
 }

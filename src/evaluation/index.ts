@@ -35,7 +35,7 @@ export {
   coverage,
   novelty,
   type CaptionStatistics,
-  type Coverage,
+  type VocabularyCoverage,
   type Novelty,
 } from './statistics.js';
 export { thumbnails } from './thumbnails.js';

@@ -42,7 +42,7 @@ export interface Novelty {
 }
 
 /** What the model could have said of the references at all. */
-export interface Coverage {
+export interface VocabularyCoverage {
   /** share of the references' words, repeats counted, that are in the model's vocabulary, as its own tokenizer sees them */
   tokens: number;
   /** share of their different words */
@@ -116,7 +116,7 @@ export function novelty(captions: readonly Tokens[], training: Iterable<Tokens>)
 }
 
 /** @param references tokens of all references, by the model's tokenizer */
-export function coverage(references: Iterable<Tokens>, knows: (word: string) => boolean): Coverage {
+export function coverage(references: Iterable<Tokens>, knows: (word: string) => boolean): VocabularyCoverage {
   const words = [...references].flat();
   return { tokens: shareOf(words, knows), types: shareOf([...new Set(words)], knows) };
 }
