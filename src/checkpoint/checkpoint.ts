@@ -154,9 +154,9 @@ function part(state: StateDict, prefix: string): StateDict {
  */
 export function loadCheckpoint(directory: string): Checkpoint {
   const manifest = readManifest(directory);
-  for (const name of ['model.safetensors', 'vocabulary.json']) checkFile(directory, manifest, name);
+  checkFile(directory, manifest, 'model.safetensors');
   const config = readCheckpointConfig(directory);
-  const vocabulary = Vocabulary.fromJSON(readJson(join(directory, 'vocabulary.json')));
+  const vocabulary = readCheckpointVocabulary(directory);
   const metricsPath = join(directory, 'metrics.json');
   const metrics = existsSync(metricsPath) ? (readJson(metricsPath) as CheckpointMetrics | null) : null;
 
@@ -225,4 +225,10 @@ export function readCheckpointConfig(directory: string, overrides: readonly stri
   if (!existsSync(path))
     throw new UserError(`the checkpoint ${directory} is incomplete: config.yaml is missing`);
   return parseConfig(readFileSync(path, 'utf8'), path, overrides);
+}
+
+/** Only the vocabulary of a checkpoint. */
+export function readCheckpointVocabulary(directory: string): Vocabulary {
+  checkFile(directory, readManifest(directory), 'vocabulary.json');
+  return Vocabulary.fromJSON(readJson(join(directory, 'vocabulary.json')));
 }

@@ -6,7 +6,7 @@ import { defineCommand, interruptedCode } from './types.js';
 export const command = defineCommand({
   name: 'demo',
   describe: 'draw scenes, train a captioner on them from scratch, and write a report',
-  interruptible: true,
+  interruptible: 'saving',
   options: {
     out: {
       type: 'string',

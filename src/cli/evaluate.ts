@@ -54,7 +54,7 @@ export const command = defineCommand({
   name: 'evaluate',
   describe:
     'score captions of a checkpoint, or of a file: BLEU, METEOR, ROUGE-L, CIDEr-D, with their protocol',
-  interruptible: true,
+  interruptible: 'stopping',
   options: {
     ...modelOptions,
     ...fileOptions,

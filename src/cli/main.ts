@@ -13,6 +13,7 @@ const modules: Record<string, () => Promise<Module>> = {
   evaluate: () => import('./evaluate.js'),
   compare: () => import('./compare.js'),
   caption: () => import('./caption.js'),
+  serve: () => import('./serve.js'),
   import: () => import('./import.js'),
   export: () => import('./export.js'),
   weights: () => import('./weights.js'),
@@ -141,10 +142,11 @@ function givenOnce(args: Record<string, unknown>, { options }: CliCommand): true
 }
 
 async function runHandler(command: CliCommand, args: unknown, context: CliContext): Promise<number | void> {
-  if (!command.interruptible) return command.handler(args, context);
+  const { interruptible } = command;
+  if (!interruptible) return command.handler(args, context);
   const controller = new AbortController();
   const interrupt = () => {
-    context.log.warn('interrupted: saving; Ctrl-C again ends at once');
+    context.log.warn(`interrupted: ${interruptible}; Ctrl-C again ends at once`);
     controller.abort();
   };
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);

@@ -8,7 +8,7 @@ import { defineCommand, interruptedCode } from './types.js';
 export const command = defineCommand({
   name: 'train',
   describe: 'train a captioner from a config file',
-  interruptible: true,
+  interruptible: 'saving',
   options: {
     config: {
       type: 'string',

@@ -28,8 +28,11 @@ export interface CliCommand {
   positional?: { name: string; many?: boolean } & PositionalOptions;
   /** Command lines with what they do, shown by `--help`. */
   examples?: [command: string, describe: string][];
-  /** True when the handler watches `context.signal`, saves and returns; otherwise Ctrl-C ends the process at once. */
-  interruptible?: boolean;
+  /**
+   * When the handler watches `context.signal` and returns: what it does first after Ctrl-C, as in `saving`. Otherwise
+   * Ctrl-C ends the process at once.
+   */
+  interruptible?: string;
   /** Does the work; may return an exit code (default 0). Throws UserError for what the user can mend. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- defineCommand gives the arguments their types
   handler(args: any, context: CliContext): Promise<number | void>;

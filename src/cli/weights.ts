@@ -47,7 +47,7 @@ export const command = defineCommand({
     ['showtell weights verify FILE', 'whose weights they are, and which encoder they fit'],
     ['showtell weights inspect FILE', 'names, types and shapes of its tensors'],
   ],
-  interruptible: true,
+  interruptible: 'keeping what has come so far',
   async handler(args, context) {
     const [action, target, ...rest] = args.action as string[];
     const run = Object.hasOwn(actions, action) ? actions[action] : undefined;

@@ -5,3 +5,5 @@ export * from './half.js';
 export * from './html.js';
 export * from './log.js';
 export * from './random.js';
+export * from './replies.js';
+export * from './threads.js';

@@ -32,10 +32,12 @@ export async function readImageFile(path: string): Promise<Buffer> {
 /**
  * @param source a path, or the bytes of an image file
  * @param name how error messages call the image
+ * @param seconds after which decoding is given up, as a small file can also take any time; 0: never
  */
 export async function decodeImage(
   source: string | Uint8Array,
   name = typeof source === 'string' ? source : 'given as bytes',
+  seconds = 0,
 ): Promise<RgbImage> {
   const bytes = typeof source === 'string' ? await readImageFile(source) : source;
   const hint = 'JPEG, PNG, WebP, GIF, TIFF and AVIF images are read.';
@@ -54,6 +56,7 @@ export async function decodeImage(
       .toColourspace('srgb')
       .removeAlpha()
       .raw({ depth: 'uchar' })
+      .timeout({ seconds })
       .toBuffer({ resolveWithObject: true });
     return { width: info.width, height: info.height, data: threeChannels(data, info.channels) };
   } catch (error) {

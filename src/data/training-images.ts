@@ -2,10 +2,10 @@
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { AugmentConfig, ImageConfig } from '../config/index.js';
-import { UserError, type Log } from '../core/index.js';
+import { compiledScript, ThreadPool, UserError, type Log } from '../core/index.js';
 import { augments } from './augment.js';
 import { BadImages, type SkippedImage } from './image-loader.js';
-import { ImagePool } from './image-pool.js';
+import type { ImageRequest, ImageThreadSettings } from './image-thread.js';
 import type { RgbImage } from './image.js';
 import { prefetch } from './prefetch.js';
 import { stackPixels } from './preprocess.js';
@@ -31,11 +31,14 @@ export interface TrainingImagesOptions {
 export class TrainingImages {
   private readonly kept = new Map<string, RgbImage>();
   private readonly usable = new Set<string>();
-  private readonly pool: ImagePool;
+  private readonly threads: ThreadPool<ImageRequest, RgbImage>;
   private readonly bad: BadImages;
 
   private constructor(private readonly options: TrainingImagesOptions) {
-    this.pool = new ImagePool({ image: options.imageConfig, augment: options.augment });
+    this.threads = new ThreadPool(compiledScript(import.meta.url, 'image-thread.js'), {
+      image: options.imageConfig,
+      augment: options.augment,
+    } satisfies ImageThreadSettings);
     this.bad = new BadImages(options.onBadImage, options.log);
   }
 
@@ -63,7 +66,7 @@ export class TrainingImages {
     try {
       const decode = async (name: string) => {
         try {
-          return { name, image: await this.pool.read(this.pathOf(name), null) };
+          return { name, image: await this.decode(name, null) };
         } catch (error) {
           if (error instanceof UserError) return { name, error };
           throw error;
@@ -87,8 +90,9 @@ export class TrainingImages {
     this.bad.finish(names.length);
   }
 
-  private pathOf(name: string): string {
-    return join(this.options.imageDirectory, name);
+  /** Pixels ready for the encoder. @param seed of the random changes; null: as captioning sees the image */
+  private decode(name: string, seed: string | null): Promise<RgbImage> {
+    return this.threads.run({ path: join(this.options.imageDirectory, name), seed });
   }
 
   /** Images that could not be used. */
@@ -103,7 +107,7 @@ export class TrainingImages {
   /** Pixels (B, H, W, 3) as captioning sees them. */
   async read(images: readonly string[]): Promise<Uint8Array> {
     return stackPixels(
-      await Promise.all(images.map((name) => this.kept.get(name) ?? this.pool.read(this.pathOf(name), null))),
+      await Promise.all(images.map((name) => this.kept.get(name) ?? this.decode(name, null))),
     );
   }
 
@@ -115,13 +119,11 @@ export class TrainingImages {
   async readForTraining(images: readonly string[], ...moment: number[]): Promise<Uint8Array> {
     if (!augments(this.options.augment)) return this.read(images);
     const seedOf = (name: string) => [this.options.seed, 'augment', ...moment, name].join('/');
-    return stackPixels(
-      await Promise.all(images.map((name) => this.pool.read(this.pathOf(name), seedOf(name)))),
-    );
+    return stackPixels(await Promise.all(images.map((name) => this.decode(name, seedOf(name)))));
   }
 
   async close(): Promise<void> {
-    await this.pool.close();
+    await this.threads.close();
     this.kept.clear();
   }
 }

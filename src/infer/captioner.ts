@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { prepareBackend, type BackendOptions } from '../backend/index.js';
 import { loadCheckpoint, type Checkpoint } from '../checkpoint/index.js';
+import type { ImageConfig } from '../config/index.js';
 import { UserError } from '../core/index.js';
 import {
   decodeImage,
@@ -31,10 +32,26 @@ export interface ImageCaption extends AttendedCaption {
   alternatives: AttendedCaption[];
 }
 
-/** What the model sees of an image, and the size of the upright photo. */
-interface Prepared {
+/** An image ready for the encoder: plain data, so that another thread may have made it. */
+export interface PreparedImage {
+  /** Resized and cropped as the checkpoint's configuration says. */
   pixels: RgbImage;
+  /** Size of the upright photo, in pixels. */
   photo: Size;
+  /** What sampling draws by. */
+  key: string;
+}
+
+/** @throws UserError for an image that cannot be read */
+export async function prepareImage(image: string | Uint8Array, config: ImageConfig): Promise<PreparedImage> {
+  const photo = await decodeImage(image);
+  const { width, height } = photo;
+  return { pixels: resizeAndCrop(photo, config), photo: { width, height }, key: imageKey(image) };
+}
+
+/** The path, or a hash of the bytes. */
+export function imageKey(image: string | Uint8Array): string {
+  return typeof image === 'string' ? image : createHash('sha256').update(image).digest('hex');
 }
 
 export class Captioner {
@@ -56,9 +73,31 @@ export class Captioner {
    */
   async caption(image: string | Uint8Array, options: CaptionOptions = {}): Promise<ImageCaption> {
     const search = this.check(options);
-    const prepared = await this.prepare(image);
-    const [caption] = this.captionPixels([{ ...prepared, key: keyOf(image) }], search);
+    const [caption] = this.captionBatch([await prepareImage(image, this.checkpoint.config.image)], search);
     return caption;
+  }
+
+  /**
+   * Captions of one batch of prepared images, in their order.
+   * @param onWords told after every step of the likeliest caption so far of each image that is still at work
+   * @throws UserError for an option that does not fit
+   */
+  captionPrepared(
+    images: readonly PreparedImage[],
+    options: CaptionOptions = {},
+    onWords?: (image: number, words: string[]) => void,
+  ): ImageCaption[] {
+    const search = this.check(options);
+    if (!onWords) return this.captionBatch(images, search);
+    const { vocabulary } = this.checkpoint;
+    return this.captionBatch(images, {
+      ...search,
+      onWords: (image, ids) =>
+        onWords(
+          image,
+          ids.map((id) => vocabulary.wordOf(id)),
+        ),
+    });
   }
 
   /**
@@ -70,10 +109,10 @@ export class Captioner {
     options: CaptionOptions = {},
   ): AsyncGenerator<{ image: T; caption: ImageCaption } | { image: T; error: UserError }> {
     const search = this.check(options);
-    type Read = { image: T } & (Prepared | { error: UserError });
+    type Read = { image: T } & (PreparedImage | { error: UserError });
     const read = async (image: T): Promise<Read> => {
       try {
-        return { image, ...(await this.prepare(image)) };
+        return { image, ...(await prepareImage(image, this.checkpoint.config.image)) };
       } catch (error) {
         if (error instanceof UserError) return { image, error };
         throw error;
@@ -90,11 +129,11 @@ export class Captioner {
   }
 
   private *captionRead<T extends string | Uint8Array>(
-    batch: ({ image: T } & (Prepared | { error: UserError }))[],
+    batch: ({ image: T } & (PreparedImage | { error: UserError }))[],
     search: DecodeOptions,
   ) {
-    const captions = this.captionPixels(
-      batch.flatMap((one) => ('pixels' in one ? [{ ...one, key: keyOf(one.image) }] : [])),
+    const captions = this.captionBatch(
+      batch.filter((one) => 'pixels' in one),
       search,
     ).values();
     for (const one of batch) {
@@ -116,13 +155,7 @@ export class Captioner {
     return { ...options, attention };
   }
 
-  private async prepare(image: string | Uint8Array): Promise<Prepared> {
-    const photo = await decodeImage(image);
-    const { width, height } = photo;
-    return { pixels: resizeAndCrop(photo, this.checkpoint.config.image), photo: { width, height } };
-  }
-
-  private captionPixels(images: (Prepared & { key: string })[], search: DecodeOptions): ImageCaption[] {
+  private captionBatch(images: readonly PreparedImage[], search: DecodeOptions): ImageCaption[] {
     if (images.length === 0) return [];
     const { config, encoder, decoder, vocabulary } = this.checkpoint;
     const pixels = stackPixels(images.map((image) => image.pixels));
@@ -157,9 +190,4 @@ export class Captioner {
     this.checkpoint.encoder.dispose();
     this.checkpoint.decoder.dispose();
   }
-}
-
-/** What an image draws its samples by. */
-function keyOf(image: string | Uint8Array): string {
-  return typeof image === 'string' ? image : createHash('sha256').update(image).digest('hex');
 }

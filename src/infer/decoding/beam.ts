@@ -77,6 +77,7 @@ export function beamSearch(
 
     const sources = extendAll(active, next.totals, search, { shared, last: step === maxWords });
     next.totals.dispose();
+    if (request.onWords) tellWords(searches, active, request.onWords);
     const remaining = active.flatMap((image, i) => (isDone(image, search) ? [] : [i]));
     if (remaining.length === 0 || step === maxWords) break;
 
@@ -95,6 +96,17 @@ export function beamSearch(
     places: tensor.shape[1]!,
   }));
   return searches.map((image) => captionsOf(image, search, weights));
+}
+
+function tellWords(
+  searches: ImageSearch[],
+  active: ImageSearch[],
+  onWords: NonNullable<SearchRequest['onWords']>,
+): void {
+  for (const image of active) {
+    const [best] = image.groups[0].open;
+    if (best) onWords(searches.indexOf(image), best.ids);
+  }
 }
 
 /**

@@ -24,6 +24,11 @@ export interface DecodeOptions extends SearchOptions {
   keys?: readonly string[];
   /** Whether to read back the attention of each word; false by default. */
   attention?: boolean;
+  /**
+   * Told of each image that is still at work after every step: its number, and the ids of its likeliest caption so far.
+   * A beam may change its mind; of several samples it is the first.
+   */
+  onWords?: (image: number, ids: readonly number[]) => void;
 }
 
 export interface DecodedCaption {
@@ -44,6 +49,7 @@ export interface SearchRequest {
   search: Search;
   rules: readonly DecodingRule[];
   attention: boolean;
+  onWords?: DecodeOptions['onWords'];
 }
 
 /**
@@ -62,6 +68,7 @@ export function decode(
     search,
     rules: rulesOf(search, options),
     attention: options.attention ?? false,
+    onWords: options.onWords,
   };
   const count = features.shape[0];
   if (count === 0) return [];

@@ -30,7 +30,7 @@ export function likeliest(allowed: tf.Tensor2D): Choice {
 export function rollOut(
   decoder: Decoder,
   features: tf.Tensor,
-  { search, rules, attention }: SearchRequest,
+  { search, rules, attention, onWords }: SearchRequest,
   copies: number,
   choose: (allowed: tf.Tensor2D, rows: number[]) => Choice,
 ): DecodedCaption[][] {
@@ -79,7 +79,10 @@ export function rollOut(
       if (ids[i] === EOS) caption.finished = true;
       // `<pad>` is what is left where the rules allow nothing.
       if (ids[i] === EOS || ids[i] === PAD) caption.open = false;
-      else if (step < search.maxWords) caption.ids.push(ids[i]);
+      else if (step < search.maxWords) {
+        caption.ids.push(ids[i]);
+        if (row % copies === 0) onWords?.(row / copies, caption.ids);
+      }
     });
     if (step === search.maxWords || !captions.some(({ open }) => open)) break;
 
