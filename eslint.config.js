@@ -12,6 +12,7 @@ const rooms = {
   checkpoint: ['core', 'config', 'data', 'models'],
   infer: ['core', 'backend', 'config', 'metrics', 'data', 'models', 'evaluation', 'checkpoint'],
   train: ['core', 'backend', 'config', 'metrics', 'data', 'models', 'checkpoint', 'infer'],
+  serve: ['core', 'backend', 'config', 'metrics', 'data', 'models', 'evaluation', 'checkpoint', 'infer'],
   demo: [
     ...[
       'core',

@@ -7,6 +7,7 @@ import type { Options } from './measure.js';
 import type { MemoryOptions } from './memory.js';
 import type { StartupOptions } from './startup.js';
 import type { MetricsOptions } from './metrics.js';
+import type { ServingOptions } from './serving.js';
 import { targetLengths } from './synthetic.js';
 import type { DecoderSizes, TrainingOptions } from './training.js';
 
@@ -19,7 +20,7 @@ export interface Peer {
 
 export interface Case {
   /** What the command line selects it by, and the name of its measure in worker.ts. */
-  bench: 'training' | 'finetuning' | 'encoding' | 'captions' | 'startup' | 'memory' | 'metrics';
+  bench: 'training' | 'finetuning' | 'encoding' | 'captions' | 'startup' | 'memory' | 'metrics' | 'serving';
   label: string;
   unit: string;
   /** Whether a larger number is better. */
@@ -67,6 +68,7 @@ export const benches = [
   'startup',
   'memory',
   'metrics',
+  'serving',
 ] as const;
 
 export function allCases(inputs: CaseInputs): Case[] {
@@ -76,6 +78,7 @@ export function allCases(inputs: CaseInputs): Case[] {
     encodingCase(inputs),
     ...captionCases(),
     ...metricsCases(),
+    ...servingCases(inputs),
     {
       bench: 'startup',
       label: 'caption one photo, process start to end',
@@ -232,6 +235,29 @@ function metricsCases(): Case[] {
       peers: peer(options),
     },
   ];
+}
+
+function servingCases({ root, images, checkpoint }: CaseInputs): Case[] {
+  return [
+    { beam: 1, requests: 20_000 },
+    { beam: 3, requests: 2000 },
+  ].map(({ beam, requests }) => ({
+    bench: 'serving',
+    label: `64 clients, batches of 16, ${beam === 1 ? 'greedy' : `beam ${beam}`}`,
+    unit: 'photos/s',
+    larger: true,
+    options: {
+      root,
+      checkpoint,
+      images,
+      clients: 64,
+      batch: 16,
+      beam,
+      requests,
+      repeats: 10,
+    } satisfies ServingOptions,
+    peers: [],
+  }));
 }
 
 export function defaultCheckpoint(root: string): string {

@@ -1,7 +1,7 @@
 /**
  * Measures showtell, on request side by side with PyTorch:
  *
- *   npm run bench -- [training|finetuning|encoding|captions|startup|memory|metrics ..] [--json FILE] [--peer PYTHON] [--rounds N]
+ *   npm run bench -- [training|finetuning|encoding|captions|startup|memory|metrics|serving ..] [--json FILE] [--peer PYTHON] [--rounds N]
  *                    [--images DIR] [--checkpoint DIR]
  *
  * Every case runs in a process of its own, after a warm-up; the table shows medians and quartiles over all repeats.
@@ -85,7 +85,8 @@ async function main(): Promise<void> {
   const drawn = settings.images === undefined;
   const images = settings.images ?? mkdtempSync(join(tmpdir(), 'showtell-bench-photos-'));
   try {
-    if (drawn && settings.names.includes('encoding')) await drawPhotos(images, DRAWN);
+    const photos = settings.names.includes('encoding') || settings.names.includes('serving');
+    if (drawn && photos) await drawPhotos(images, DRAWN);
     const cases = allCases({ root, images, drawn, checkpoint: settings.checkpoint });
     const results: Result[] = [];
     for (const one of cases.filter(({ bench }) => settings.names.includes(bench))) {

@@ -9,6 +9,7 @@ const measures: Record<string, () => Promise<(options: never) => Promise<Measure
   captions: async () => (await import('./captions.js')).measureCaptions,
   startup: async () => (await import('./startup.js')).measureStartup,
   metrics: async () => (await import('./metrics.js')).measureMetrics,
+  serving: async () => (await import('./serving.js')).measureServing,
   memory: async () => (await import('./memory.js')).measureMemory,
 };
 

@@ -23,7 +23,7 @@ const tasks = {
   setup: (argv) => showtell(['setup', ...argv]),
   test: (argv) => node([join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '--root', root, ...argv]),
   async bench(argv) {
-    await build('tsconfig.bench.json', ['src', 'bench'], join('dist', 'bench'));
+    await build(['tsconfig.bench.json'], ['src', 'bench'], join('dist', 'bench'));
     return node([join(root, 'dist', 'bench', 'bench', 'run.js'), ...argv]);
   },
   build: async () => 0,
@@ -81,14 +81,14 @@ function dependenciesAreCurrent() {
 
 /** Compiles TypeScript unless no source changed since the last time. */
 async function ensureBuild() {
-  await build('tsconfig.build.json', ['src'], 'dist');
+  await build(['tsconfig.build.json', join('src', 'serve', 'page', 'tsconfig.json')], ['src'], 'dist');
 }
 
-async function build(project, sources, output) {
+async function build(projects, sources, output) {
   const out = join(root, output);
   const stampFile = join(out, '.sources.json');
   const files = sources.flatMap((folder) => typescriptFiles(join(root, folder)));
-  const configs = [project, 'tsconfig.json'].map((file) => join(root, file));
+  const configs = [...projects, 'tsconfig.json'].map((file) => join(root, file));
   const stamp = Object.fromEntries(
     [...files, ...configs].map((file) => [relative(root, file), fingerprint(file)]),
   );
@@ -98,8 +98,10 @@ async function build(project, sources, output) {
   if (Object.keys(last).some((file) => !(file in stamp))) rmSync(out, { recursive: true, force: true });
   say('compiling TypeScript');
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  const code = await run(process.execPath, [tsc, '-p', join(root, project)], { stdout: process.stderr });
-  if (code !== 0) throw new Failure(`\`tsc -p ${project}\` found the errors above`);
+  for (const project of projects) {
+    const code = await run(process.execPath, [tsc, '-p', join(root, project)], { stdout: process.stderr });
+    if (code !== 0) throw new Failure(`\`tsc -p ${project}\` found the errors above`);
+  }
   mkdirSync(out, { recursive: true });
   writeFileSync(`${stampFile}.${process.pid}`, JSON.stringify(stamp));
   renameSync(`${stampFile}.${process.pid}`, stampFile);

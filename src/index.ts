@@ -41,4 +41,5 @@ export {
   rougeL,
   type Scored,
 } from './metrics/index.js';
+export { createService, listen, type Listening, type Service, type ServiceOptions } from './serve/index.js';
 export { train, type TrainOptions, type TrainingResult } from './train/index.js';
