@@ -2,11 +2,12 @@
 import { Hono, type Context, type MiddlewareHandler } from 'hono';
 import { bearerAuth } from 'hono/bearer-auth';
 import { cors } from 'hono/cors';
+import { HTTPException } from 'hono/http-exception';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { secureHeaders } from 'hono/secure-headers';
 import type { Asset } from './assets.js';
 import { postCaptions, type CaptionService } from './captions-route.js';
-import { ApiError, errorBody, refusals } from './errors.js';
+import { ApiError, errorBody, refusals, type Refusal } from './errors.js';
 import type { Metrics } from './metrics.js';
 import { openApiDocument } from './openapi.js';
 import type { ModelsResponse } from './schemas.js';
@@ -70,6 +71,10 @@ export function createApp(options: AppOptions): Hono {
 
   app.notFound((c) => refuse(c, new ApiError(refusals.notFound)));
   app.onError((error, c) => {
+    if (error instanceof HTTPException) {
+      metrics.refused.inc({ code: UNAUTHORIZED.code }); // only the guard throws these, with their answer
+      return error.getResponse();
+    }
     const refused = service.refusalOf(error);
     metrics.refused.inc({ code: refused.refusal.code });
     return refuse(c, refused);
@@ -131,18 +136,20 @@ function sameSite(corsOrigins: readonly string[]): MiddlewareHandler {
   };
 }
 
+const UNAUTHORIZED: Refusal = {
+  status: 401,
+  code: 'unauthorized',
+  message: 'A valid token is needed.',
+  hint: 'Send the header "Authorization: Bearer TOKEN".',
+};
+
 function guard(token: string): MiddlewareHandler {
-  const unauthorized = errorBody({
-    status: 401,
-    code: 'unauthorized',
-    message: 'A valid token is needed.',
-    hint: 'Send the header "Authorization: Bearer TOKEN".',
-  });
+  const answer = { message: errorBody(UNAUTHORIZED) };
   return bearerAuth({
     token,
-    noAuthenticationHeader: { message: unauthorized },
-    invalidAuthenticationHeader: { message: unauthorized },
-    invalidToken: { message: unauthorized },
+    noAuthenticationHeader: answer,
+    invalidAuthenticationHeader: answer,
+    invalidToken: answer,
   });
 }
 
