@@ -1,9 +1,9 @@
 /** Checkpoints that say something at once: untrained, with a few words, for tests of what is around a model. */
-import { prepareBackend } from '../src/backend/index.js';
-import { saveCheckpoint } from '../src/checkpoint/index.js';
-import { configSchema, type ConfigInput } from '../src/config/index.js';
-import { Vocabulary } from '../src/data/index.js';
-import { createDecoder, createEncoder } from '../src/models/index.js';
+import { prepareBackend } from '../../src/backend/index.js';
+import { saveCheckpoint } from '../../src/checkpoint/index.js';
+import { configSchema, type ConfigInput } from '../../src/config/index.js';
+import { Vocabulary } from '../../src/data/index.js';
+import { createDecoder, createEncoder } from '../../src/models/index.js';
 
 const WORDS = ['a', 'red', 'green', 'square', 'on', 'the', 'dog', 'runs', 'two', 'people'];
 
