@@ -8,7 +8,16 @@
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -81,13 +90,19 @@ function dependenciesAreCurrent() {
 
 /** Compiles TypeScript unless no source changed since the last time. */
 async function ensureBuild() {
-  await build(['tsconfig.build.json', join('src', 'serve', 'page', 'tsconfig.json')], ['src'], 'dist');
+  const projects = ['tsconfig.build.json', join('src', 'serve', 'page', 'tsconfig.json')];
+  await build(projects, ['src'], 'dist', (files) => {
+    for (const file of files.filter((path) => !path.endsWith('.ts'))) {
+      cpSync(file, join(root, 'dist', relative(join(root, 'src'), file)));
+    }
+  });
 }
 
-async function build(projects, sources, output) {
+/** @param finish done after compiling, with the sources */
+async function build(projects, sources, output, finish = () => {}) {
   const out = join(root, output);
   const stampFile = join(out, '.sources.json');
-  const files = sources.flatMap((folder) => typescriptFiles(join(root, folder)));
+  const files = sources.flatMap((folder) => sourceFiles(join(root, folder)));
   const configs = [...projects, 'tsconfig.json'].map((file) => join(root, file));
   const stamp = Object.fromEntries(
     [...files, ...configs].map((file) => [relative(root, file), fingerprint(file)]),
@@ -102,6 +117,7 @@ async function build(projects, sources, output) {
     const code = await run(process.execPath, [tsc, '-p', join(root, project)], { stdout: process.stderr });
     if (code !== 0) throw new Failure(`\`tsc -p ${project}\` found the errors above`);
   }
+  finish(files);
   mkdirSync(out, { recursive: true });
   writeFileSync(`${stampFile}.${process.pid}`, JSON.stringify(stamp));
   renameSync(`${stampFile}.${process.pid}`, stampFile);
@@ -115,12 +131,13 @@ function readStamp(file) {
   }
 }
 
-function typescriptFiles(folder) {
+/** TypeScript, and the files of the page that browsers take as they are. */
+function sourceFiles(folder) {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) return typescriptFiles(path);
-    return entry.name.endsWith('.ts') && !entry.name.endsWith('.test.ts') ? [path] : [];
+    if (entry.isDirectory()) return sourceFiles(path);
+    return /\.(ts|html|css|svg)$/.test(entry.name) && !entry.name.endsWith('.test.ts') ? [path] : [];
   });
 }
 

@@ -86,8 +86,19 @@ export const command = defineCommand({
   ],
   async handler(args, { log, print, environment, signal }) {
     checkAddress(args.port);
+    for (const name of ['max-upload', 'max-megapixels', 'timeout'] as const) {
+      const value = args[name];
+      if (!(value > 0 && value <= 1e5))
+        throw new UserError(`--${name} is ${value}; it must be a number above 0`);
+    }
+    if (!(args['batch-window'] >= 0)) {
+      throw new UserError(
+        `--batch-window is ${args['batch-window']}; it must be a number of milliseconds, 0 or more`,
+      );
+    }
     const origins = args['cors-origin'] ?? [];
     origins.forEach(checkOrigin);
+    const uploadBytes = Math.floor(args['max-upload'] * 2 ** 20);
     const service = await createService({
       checkpoints: args.checkpoint ?? shipped.map((name) => join(packageRoot(), 'checkpoints', name)),
       device: deviceOf(args),
@@ -95,8 +106,8 @@ export const command = defineCommand({
       batchWindow: args['batch-window'],
       limits: {
         requests: whole('max-requests', args['max-requests']),
-        uploadBytes: args['max-upload'] * 2 ** 20,
-        memoryBytes: Math.max(defaultLimits.memoryBytes, args['max-upload'] * 2 ** 20),
+        uploadBytes,
+        memoryBytes: Math.max(defaultLimits.memoryBytes, uploadBytes),
         pixels: args['max-megapixels'] * 1e6,
         seconds: args.timeout,
       },

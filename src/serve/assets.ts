@@ -19,17 +19,14 @@ const types: Record<string, string> = {
 
 /** By the path of their URL: `/` is the page, `/page/NAME` what it loads. */
 export function readAssets(): Map<string, Asset> {
-  // What is TypeScript in src/serve/page lies compiled in dist.
-  const folders = ['src', 'dist'].map((folder) => join(packageRoot(), folder, 'serve', 'page'));
+  const folder = join(packageRoot(), 'dist', 'serve', 'page');
   const assets = new Map<string, Asset>();
-  for (const folder of folders) {
-    for (const name of readdirSync(folder)) {
-      const type = types[extname(name)];
-      if (!type) continue;
-      const bytes = Uint8Array.from(readFileSync(join(folder, name)));
-      const etag = `"${createHash('sha256').update(bytes).digest('hex').slice(0, 32)}"`;
-      assets.set(name === 'index.html' ? '/' : `/page/${name}`, { bytes, type, etag });
-    }
+  for (const name of readdirSync(folder)) {
+    const type = types[extname(name)];
+    if (!type) continue;
+    const bytes = Uint8Array.from(readFileSync(join(folder, name)));
+    const etag = `"${createHash('sha256').update(bytes).digest('hex').slice(0, 32)}"`;
+    assets.set(name === 'index.html' ? '/' : `/page/${name}`, { bytes, type, etag });
   }
   return assets;
 }

@@ -7,6 +7,7 @@ import { ApiError, errorBody, refusals } from './errors.js';
 import { checkSearch, chooseModels, type ServedModel } from './models.js';
 import type { Photo } from './photo.js';
 import type { CaptionFields, CaptionsResponse, ModelResult } from './schemas.js';
+import { raced } from './gate.js';
 import { announcedBytes, readUpload } from './upload.js';
 
 /** What the route needs of the service. */
@@ -57,12 +58,14 @@ export async function postCaptions(c: Context, service: CaptionService): Promise
     c.header('X-Accel-Buffering', 'no'); // or nginx keeps the words to itself
     return streamSSE(c, async (stream) => {
       stream.onAbort(() => cut.abort(new Error('the client left')));
-      const say = (event: string, data: unknown) => stream.writeSSE({ event, data: JSON.stringify(data) });
+      // A client that does not read must not keep its place beyond the deadline.
+      const say = (event: string, data: unknown) =>
+        raced(stream.writeSSE({ event, data: JSON.stringify(data) }), signal);
       try {
         await Promise.all(
           models.map(async (model) => {
             const result = await run(model, (words, caption) => {
-              void say('words', { model: model.id, words, caption });
+              say('words', { model: model.id, words, caption }).catch(() => {}); // the deadline tells
             });
             await say('result', result);
           }),
@@ -70,7 +73,9 @@ export async function postCaptions(c: Context, service: CaptionService): Promise
         await say('done', { image: photo.size });
       } catch (error) {
         cut.abort(error); // the other models need not go on
-        if (!stream.aborted) await say('error', errorBody(service.refusalOf(error).refusal));
+        if (stream.aborted || request.signal.aborted) return;
+        const body = errorBody(service.refusalOf(error).refusal);
+        void stream.writeSSE({ event: 'error', data: JSON.stringify(body) });
       } finally {
         end();
       }

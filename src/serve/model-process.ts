@@ -33,6 +33,9 @@ const PAUSES = [0, 1000, 2000, 5000, 10_000, 30_000];
 
 export class ModelProcess {
   private readonly pending = new Map<number, Pending>();
+  /** The process that was started last, ready or not. */
+  private latest: ChildProcess | undefined;
+  /** Once it is ready. */
   private child: ChildProcess | undefined;
   private batches = 0;
   private deaths = 0;
@@ -78,9 +81,10 @@ export class ModelProcess {
       stdio: ['ignore', 2, 2, 'ipc'],
       execArgv: [],
     });
+    this.latest = child;
     const { models, device } = this.options;
     await new Promise<void>((resolve, reject) => {
-      child.once('error', reject);
+      child.on('error', reject); // a message to a process that just died fails as well
       child.once('exit', (code, signal) => {
         const why = signal ?? `exit code ${code}`;
         reject(new Error(`the process of the models ended before they were loaded (${why})`));
@@ -137,6 +141,7 @@ export class ModelProcess {
         this.options.log.info('the models are loaded again');
         return;
       } catch (error) {
+        if (this.closing) throw new ApiError(refusals.stopping, error);
         this.options.log.warn(`the models cannot be loaded again: ${String(error)}`);
       }
     }
@@ -157,10 +162,10 @@ export class ModelProcess {
   /** Ends the process; what it is at work on is lost. */
   async close(): Promise<void> {
     this.closing = true;
-    const { child } = this;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const exit = once(child, 'exit');
-    child.kill('SIGKILL');
+    const { latest } = this;
+    if (!latest || latest.exitCode !== null || latest.signalCode !== null) return;
+    const exit = once(latest, 'exit');
+    latest.kill('SIGKILL');
     await exit;
   }
 }

@@ -42,9 +42,11 @@ export async function listen(service: Service, { host, port, seconds }: ListenOp
       },
       () => resolve(starting as Server),
     );
-    starting.once('error', (error: NodeJS.ErrnoException) => reject(explain(error, host, port)));
+    starting.on('error', (error: NodeJS.ErrnoException) => reject(explain(error, host, port)));
   });
   server.maxConnections = MOST_CONNECTIONS;
+  // Of a client that neither sends nor reads.
+  server.setTimeout((seconds + 30) * 1000);
   const address = server.address() as AddressInfo;
   const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;
   return {

@@ -78,6 +78,9 @@ export interface Service {
   close(): Promise<void>;
 }
 
+/** Seconds. */
+const DAY = 86_400;
+
 interface Payload {
   model: ServedModel;
   photo: Photo;
@@ -188,15 +191,19 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     token: options.token ?? null,
     corsOrigins,
   });
+  let closing: Promise<void> | undefined;
+  async function close(): Promise<void> {
+    await admission.close();
+    await Promise.all([modelProcess.close(), threads.close()]);
+    metrics.registry.clear();
+  }
   return {
     app,
     models,
     backend: modelProcess.backend,
     modelPid: () => modelProcess.pid,
-    async close() {
-      await admission.close();
-      await Promise.all([modelProcess.close(), threads.close()]);
-      metrics.registry.clear();
+    close() {
+      return (closing ??= close());
     },
   };
 }
@@ -215,6 +222,7 @@ function checkSettings(settings: Record<string, number>, window: number, token: 
     if (Number.isFinite(value) && value > 0) continue;
     throw new UserError(`${name} is ${value}; it must be a number above 0`);
   }
+  if (settings.seconds > DAY) throw new UserError(`seconds is ${settings.seconds}; a day has ${DAY}`);
   if (!(Number.isFinite(window) && window >= 0)) {
     throw new UserError(`batchWindow is ${window}; it must be a number of milliseconds, 0 or more`);
   }

@@ -14,9 +14,8 @@ const MOST_PARTS = 40;
 
 /** Bytes that the body says it has; the most allowed where it does not say. @throws ApiError 413 */
 export function announcedBytes(request: Request, most: number): number {
-  const text = request.headers.get('content-length');
-  if (text === null) return most;
-  const bytes = Number(text);
+  const bytes = Number(request.headers.get('content-length') ?? NaN);
+  if (!Number.isSafeInteger(bytes) || bytes < 0) return most;
   if (bytes > most) throw tooLarge(most);
   return bytes;
 }
