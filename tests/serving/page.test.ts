@@ -266,7 +266,10 @@ describe.skipIf(!executable)('the page', { timeout: 60_000 }, () => {
     }
     expect(stops).toEqual(['language', 'choose', 'camera']);
     await page.keyboard.press('Shift+Tab');
-    const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('Enter')]);
+    const choosing = page.waitForEvent('filechooser');
+    await focused(); // by then the browser knows that its file chooser is waited for
+    await page.keyboard.press('Space');
+    const chooser = await choosing;
     await chooser.setFiles(photos[0]);
     await results(page, 2);
     await page.getByRole('button', { name: 'Remove red.jpg' }).focus();
