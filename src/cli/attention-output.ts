@@ -1,5 +1,4 @@
 /** Where `showtell caption --attention FILE` writes, by the ending of the name. */
-import { statSync } from 'node:fs';
 import { basename, extname, format, parse, resolve } from 'node:path';
 import { UserError, writeFileAtomic } from '../core/index.js';
 import {
@@ -10,6 +9,7 @@ import {
   type AttentionJson,
   type PageImage,
 } from '../infer/index.js';
+import { checkOutput } from './options.js';
 
 export interface AttentionOutput {
   /** Takes the best caption of one image. */
@@ -33,9 +33,7 @@ export function attentionOutput(path: string, images: readonly string[], alone: 
   if (inputs.has(resolve(path))) {
     throw new UserError(`--attention ${path} would overwrite an image that is to be captioned`);
   }
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new UserError(`--attention ${path} is a folder`, { hint: `name a file: ${path}/attention.png` });
-  }
+  checkOutput('attention', path);
   const ending = extname(path).toLowerCase();
   if (ending === '.png') return pictures(path, inputs, alone);
   if (ending === '.json') return json(path);

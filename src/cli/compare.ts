@@ -12,7 +12,7 @@ import {
   type Comparison,
 } from '../evaluation/index.js';
 import { loadMeteor } from '../metrics/index.js';
-import { bootstrapOptions, scoringOf } from './options.js';
+import { bootstrapOptions, checkOutput, scoringOf } from './options.js';
 import { defineCommand } from './types.js';
 
 export const command = defineCommand({
@@ -65,6 +65,7 @@ export const command = defineCommand({
     if (images !== undefined && !statSync(images, { throwIfNoEntry: false })?.isDirectory()) {
       throw new UserError(`the folder ${images} does not exist`);
     }
+    checkOutput('html', args.html);
     const a = await readEvaluation(files[0], references);
     const b = await readEvaluation(files[1], references);
     const comparison = compare(a, b, {

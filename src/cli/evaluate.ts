@@ -2,6 +2,7 @@ import { cacheDirectory, UserError, writeFileAtomic } from '../core/index.js';
 import { evaluationLines, formatEvaluation, scoreFiles, type Evaluation } from '../evaluation/index.js';
 import { loadMeteor } from '../metrics/index.js';
 import {
+  checkOutput,
   checkpointOption,
   deviceOf,
   deviceOptions,
@@ -86,6 +87,8 @@ export const command = defineCommand({
         hint: 'a checkpoint captions a split of its data set; --references and --hypotheses score a file',
       });
     }
+    checkOutput('out', args.out);
+    checkOutput('results', args.results);
     const cache = cacheDirectory(environment, process.platform);
     const scoring = { ...scoringOf(args), meteor: await loadMeteor(cache) };
     let result: Evaluation;
@@ -121,12 +124,12 @@ export const command = defineCommand({
         signal,
       });
     }
+    for (const line of evaluationLines(result)) print(line);
     if (args.out !== undefined) writeFileAtomic(args.out, formatEvaluation(result));
     if (args.results !== undefined) {
       const results = result.captions.map(({ image, caption }) => ({ image_id: image, caption }));
       writeFileAtomic(args.results, `${JSON.stringify(results)}\n`);
     }
-    for (const line of evaluationLines(result)) print(line);
     for (const file of [args.out, args.results]) if (file !== undefined) log.info(`written: ${file}`);
   },
 });

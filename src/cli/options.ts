@@ -1,7 +1,9 @@
 /** Options that several commands share. */
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import type { InferredOptionTypes } from 'yargs';
 import type { BackendOptions } from '../backend/index.js';
-import { UserError } from '../core/index.js';
+import { messageOf, UserError } from '../core/index.js';
 import type { ScoringTokenizer } from '../evaluation/index.js';
 import type { CaptionSearch, LengthPenalty, Strategy } from '../infer/index.js';
 import type { PullOptions } from '../models/index.js';
@@ -150,4 +152,20 @@ export function weightsSource(environment: NodeJS.ProcessEnv): Pick<PullOptions,
     mirror: environment.SHOWTELL_WEIGHTS_URL || undefined,
     proxies: { http: either('HTTP_PROXY'), https: either('HTTPS_PROXY'), none: either('NO_PROXY') },
   };
+}
+
+/** Finds out before long work that its result could not be written. @throws UserError */
+export function checkOutput(option: string, path: string | undefined): void {
+  if (path === undefined) return;
+  if (existsSync(path) && statSync(path).isDirectory()) {
+    throw new UserError(`--${option} ${path} is a folder; name a file in it`);
+  }
+  let folder = dirname(resolve(path));
+  while (!existsSync(folder)) folder = dirname(folder); // what is missing is made
+  try {
+    if (!statSync(folder).isDirectory()) throw new Error(`${folder} is a file`);
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    throw new UserError(`--${option} ${path} cannot be written: ${messageOf(error)}`, { cause: error });
+  }
 }
