@@ -148,11 +148,13 @@ function fingerprint(file) {
 
 /** Native TensorFlow, once: a failure is remembered, reported in one line, and the wasm backend goes on. */
 async function ensureNativeRuntime() {
-  const { automaticSetup } = await import(
+  const { automaticSetup, buildKernels } = await import(
     pathToFileURL(join(root, 'dist', 'backend', 'setup', 'index.js')).href
   );
   const { terminalLog } = await import(pathToFileURL(join(root, 'dist', 'cli', 'terminal.js')).href);
-  await automaticSetup({ log: terminalLog(process.stderr), environment: process.env });
+  const surroundings = { log: terminalLog(process.stderr), environment: process.env };
+  await automaticSetup(surroundings);
+  if (process.env.SHOWTELL_BACKEND !== 'wasm') await buildKernels(surroundings);
 }
 
 function showtell(argv) {

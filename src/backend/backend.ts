@@ -27,6 +27,8 @@ export interface BackendInfo {
   /** CPU threads of one operation. */
   threads: number;
   cpuFeatures: string[];
+  /** `loaded`, or why our own kernels (native/) do not compute. */
+  kernels: string;
   /** The addon, or the WebAssembly package. */
   loadedFrom: string;
   /** Why each better choice was not taken, best first. */
@@ -125,6 +127,7 @@ function prepareNative(
     precision,
     threads: Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism(),
     cpuFeatures: cpuFeatures(),
+    kernels: runtime.kernels,
     loadedFrom: runtime.addon,
     rejected: runtime.usesGpu ? rejected : [...rejected, { name: 'a GPU', why: whyNoGpu(runtime.forCuda) }],
   };
@@ -148,6 +151,7 @@ async function prepareWasm(rejected: Rejection[]): Promise<BackendInfo> {
     precision: 'float32',
     threads: 1,
     cpuFeatures: cpuFeatures(),
+    kernels: 'WebAssembly has its own',
     loadedFrom: npmPackage(name) ?? name,
     rejected,
   };

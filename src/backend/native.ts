@@ -2,7 +2,8 @@
 import nodeUtil from 'node:util';
 import { messageOf } from '../core/index.js';
 import type { Rejection } from './backend.js';
-import { addonOf, nativePlaces } from './candidates.js';
+import { addonOf, nativePlaces, type Place } from './candidates.js';
+import { loadKernels } from './kernels.js';
 import { require } from './paths.js';
 import { tf } from './tf.js';
 
@@ -19,6 +20,8 @@ export interface NativeRuntime {
   usesGpu: boolean;
   /** Whether set-up built it with CUDA's libraries. */
   forCuda: boolean;
+  /** `loaded`, or why our own kernels are not. */
+  kernels: string;
 }
 
 /**
@@ -29,7 +32,8 @@ export function loadNative(environment: NodeJS.ProcessEnv, rejected: Rejection[]
   for (const place of nativePlaces(environment)) {
     try {
       const forCuda = place.kind === 'runtime' && place.variant === 'cuda';
-      return { ...loadAddon(addonOf(place, environment)), forCuda };
+      const runtime = loadAddon(addonOf(place, environment));
+      return { ...runtime, forCuda, kernels: kernelsFor(place, runtime, environment) };
     } catch (error) {
       rejected.push({ name: place.name, why: messageOf(error).split('\n')[0] });
     }
@@ -37,8 +41,19 @@ export function loadNative(environment: NodeJS.ProcessEnv, rejected: Rejection[]
   return undefined;
 }
 
+function kernelsFor(
+  place: Place,
+  { version, usesGpu }: Omit<NativeRuntime, 'forCuda' | 'kernels'>,
+  environment: NodeJS.ProcessEnv,
+): string {
+  if (environment.SHOWTELL_KERNELS === 'off') return 'SHOWTELL_KERNELS is off';
+  if (usesGpu) return 'they are for the CPU';
+  if (place.kind === 'npm') return 'npm installed this TensorFlow without its headers';
+  return loadKernels(place.directory, version) ?? 'loaded';
+}
+
 /** Loads an addon and registers it, with all its kernels, as the backend `tensorflow`. */
-export function loadAddon(addon: string): Omit<NativeRuntime, 'forCuda'> {
+export function loadAddon(addon: string): Omit<NativeRuntime, 'forCuda' | 'kernels'> {
   const binding = require(addon) as Binding;
   restoreUtil();
   require('@tensorflow/tfjs-node-gpu/dist/register_all_kernels');

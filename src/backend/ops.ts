@@ -1,6 +1,6 @@
 /** Operations that TensorFlow.js has no function for. */
 import { Random } from '../core/index.js';
-import { isNative } from './backend.js';
+import { currentBackend, isNative } from './backend.js';
 import { tf } from './tf.js';
 
 /** An attribute of a TensorFlow op, tagged with its kind as `ops.pbtxt` names it. */
@@ -117,4 +117,32 @@ export function randomUniform(shape: number[], seed: number): tf.Tensor {
     values[i] = Math.floor(random.next() * 2 ** 24) / 2 ** 24;
   }
   return tf.tensor(values, shape);
+}
+
+let kernelsOff = false;
+
+/** Whether our own kernels (native/) compute here; they are never given a tensor on a GPU. */
+export function hasKernels(): boolean {
+  if (kernelsOff || !isNative()) return false;
+  const { device, kernels } = currentBackend();
+  return device === 'CPU' && kernels === 'loaded';
+}
+
+/** Runs `work` as if our kernels were not there: what they give is compared with that. */
+export function withoutKernels<T>(work: () => T): T {
+  kernelsOff = true;
+  try {
+    return work();
+  } finally {
+    kernelsOff = false;
+  }
+}
+
+/**
+ * Runs one of our kernels; shapes and outputs stand in its C++ source.
+ * @param outputs how many tensors it returns
+ * @throws Error that names the input whose shape does not fit
+ */
+export function kernel(name: string, inputs: tf.Tensor[], outputs: number): tf.Tensor2D[] {
+  return nativeOp(`Showtell${name}`, {}, inputs, outputs) as tf.Tensor2D[];
 }

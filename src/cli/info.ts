@@ -28,6 +28,8 @@ async function gather(environment: NodeJS.ProcessEnv) {
     precision: backend.precision,
     threads: backend.threads,
     cpuFeatures: backend.cpuFeatures,
+    /** `loaded`, or why our own kernels are not. */
+    kernels: backend.kernels,
     memory: { processBytes: process.memoryUsage.rss(), freeBytes: freemem(), totalBytes: totalmem() },
     loadedFrom: backend.loadedFrom,
     cacheDirectory: cacheDirectory(environment, process.platform),
@@ -46,6 +48,7 @@ function describe(information: Information): string[] {
     ['device', `${information.device}: ${information.deviceName}`],
     ['precision', information.precision],
     ['threads', information.threads],
+    ['own kernels', information.kernels],
     ['CPU features', information.cpuFeatures.join(' ') || 'unknown'],
     [
       'memory',

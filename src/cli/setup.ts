@@ -1,5 +1,5 @@
 /** `showtell setup`: native TensorFlow, by hand; and METEOR's data. */
-import { setup } from '../backend/setup/index.js';
+import { buildKernels, setup } from '../backend/setup/index.js';
 import { UserError } from '../core/index.js';
 import { defineCommand } from './types.js';
 
@@ -41,6 +41,10 @@ export const command = defineCommand({
     const { version, usesGpu, place, addon } = await setup(request, { log, environment });
     print(`ready: ${place.name}, version ${version}, computing on the ${usesGpu ? 'GPU' : 'CPU'}`);
     print(`addon: ${addon}`);
+    if (!usesGpu) {
+      const why = await buildKernels({ log, environment, again: true });
+      print(`kernels of our own: ${why ?? 'ready'}`);
+    }
     if (environment.SHOWTELL_BACKEND === 'wasm') {
       log.warn('SHOWTELL_BACKEND is wasm: as long as it is, this is not used');
     }

@@ -1,13 +1,15 @@
 /**
  * The child process of check.ts: loads an addon as the product does and computes with it.
  *
- *     node check-child.js ADDON     prints {"version":...,"usesGpu":...}, or fails
+ *     node check-child.js ADDON [KERNELS]     prints {"version":...,"usesGpu":...}, or fails
  */
 import { loadAddon } from '../native.js';
+import { require } from '../paths.js';
 import { tf } from '../tf.js';
 
-async function check(addon: string): Promise<string> {
+async function check(addon: string, kernels: string | undefined): Promise<string> {
   const { version, usesGpu } = loadAddon(addon);
+  if (kernels !== undefined) require(kernels);
   if (!(await tf.setBackend('tensorflow'))) throw new Error('TensorFlow.js refuses the backend');
   const x = tf.tensor2d([1, 2, 3, 4], [2, 2]);
   const y = tf.tensor2d([5, 6, 7, 8], [2, 2]);
@@ -24,4 +26,4 @@ function expect(what: string, tensor: tf.Tensor, wanted: number[]): void {
   if (found.join() !== wanted.join()) throw new Error(`${what} is ${found.join()}, not ${wanted.join()}`);
 }
 
-process.stdout.write(`${await check(process.argv[2])}\n`);
+process.stdout.write(`${await check(process.argv[2], process.argv[3])}\n`);

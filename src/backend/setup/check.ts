@@ -15,15 +15,21 @@ export interface CheckedAddon {
 /** Cold pages of 850 MB on a slow disk, or the first start on a GPU, take their time. */
 const patienceMs = 180_000;
 
-/** Loads the addon in a child process that runs a matrix product and a gradient. Throws a SetupFailure. */
-export async function checkAddon(world: World, addon: string): Promise<CheckedAddon> {
+/**
+ * Loads the addon, and our kernels if they are given, in a child process that runs a matrix product and a gradient.
+ * Throws a SetupFailure.
+ */
+export async function checkAddon(world: World, addon: string, kernels?: string): Promise<CheckedAddon> {
   if (!existsSync(addon)) throw new SetupFailure('check', `${addon} is missing`);
   // Always the compiled one: Node 20 does not run TypeScript.
   const script = join(packageRoot(), 'dist', 'backend', 'setup', 'check-child.js');
-  const { code, signal, stdout, output } = await world.run([process.execPath, script, addon], {
-    environment: { TF_CPP_MIN_LOG_LEVEL: '2', NODE_OPTIONS: undefined },
-    timeoutMs: patienceMs,
-  });
+  const { code, signal, stdout, output } = await world.run(
+    [process.execPath, script, addon, ...(kernels ? [kernels] : [])],
+    {
+      environment: { TF_CPP_MIN_LOG_LEVEL: '2', NODE_OPTIONS: undefined },
+      timeoutMs: patienceMs,
+    },
+  );
   if (code === 0) {
     const answer = stdout.split('\n').findLast((line) => line.startsWith('{'));
     if (answer) return JSON.parse(answer) as CheckedAddon;

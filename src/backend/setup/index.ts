@@ -17,6 +17,7 @@ import { realWorld, type World } from './world.js';
 
 export type { SetupRequest } from './choice.js';
 export { downloadWheel } from './download.js';
+export { buildKernels } from './kernels.js';
 export { asFailure, SetupFailure } from './failure.js';
 export { findPip } from './tools.js';
 export { unpackWheel } from './unpack.js';

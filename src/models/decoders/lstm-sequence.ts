@@ -3,7 +3,7 @@
  * products with weight_ih are one for all steps, and every weight's gradient is one product over all of them. The
  * image is step 0 of all B captions; N rows of words follow, packed and filled up (packed.ts), M = B + N rows in all.
  *
- * Forward of a layer with inputs x (M, in):   r = x Wih + b;  gates_t = r_t + h_ Whh;  h, c = cell(gates_t, c_)
+ * Forward of a layer with inputs x (M, in):   r = x Wih;  gates_t = r_t + h_ Whh + b;  h, c = cell(gates_t, c_)
  * Backward, from the last step on:            dgates, dc_ = cell backward;  dh_ = dgates Whh'
  * and over all rows:  dWih = x' dgates,  dWhh = h_' dgates,  db = sum dgates,  dx = dgates Wih'.
  */
@@ -12,7 +12,7 @@ import type { Lookup } from './base.js';
 import { dropoutMask } from './cells.js';
 import { cellBackward, cellForward, type CellTrace } from './lstm-cell.js';
 import { concatSteps, pack } from './packed.js';
-import { firstRows, padRows, rowsBetween } from './rows.js';
+import { firstRows, rowsBetween } from './rows.js';
 import type { SequenceRequest } from './sequence-operation.js';
 import type { LossAndGradients, LstmDecoderConfig, TeacherForcedBatch } from './types.js';
 import { embed, embedGradient, projectionLoss } from './words.js';
@@ -41,10 +41,8 @@ function layerForward(
   filling: number,
 ): { output: tf.Tensor2D; trace: LayerTrace } {
   const recurrent = p('weight_hh'); // (H, 4H)
-  const inputGates = tf.add<tf.Tensor2D>(
-    products.matMul(input, p('weight_ih')),
-    tf.add(p('bias_ih'), p('bias_hh')),
-  ); // (M, 4H)
+  const inputGates = products.matMul(input, p('weight_ih')); // (M, 4H)
+  const bias = tf.add(p('bias_ih'), p('bias_hh')) as tf.Tensor1D;
   const offsets = stepOffsets(rows);
   let h: tf.Tensor2D = tf.zeros([rows[0], recurrent.shape[0]]);
   let c = h;
@@ -53,11 +51,12 @@ function layerForward(
   const cells: CellTrace[] = [];
   rows.forEach((n, t) => {
     before.push(firstRows(h, n));
-    const gates: tf.Tensor2D = tf.add(
-      rowsBetween(inputGates, offsets[t], offsets[t + 1]),
-      products.matMul(before[t], recurrent),
-    );
-    const step = cellForward(gates, firstRows(c, n));
+    const terms = {
+      words: rowsBetween(inputGates, offsets[t], offsets[t + 1]),
+      state: products.matMul(before[t], recurrent),
+      bias,
+    };
+    const step = cellForward(terms, firstRows(c, n));
     ({ h, c } = step);
     outputs.push(h);
     cells.push(step.trace);
@@ -80,18 +79,11 @@ function layerBackward(
   const recurrent = p('weight_hh');
   const offsets = stepOffsets(rows);
   const steps: tf.Tensor2D[] = [];
-  let dh: tf.Tensor2D | null = null;
-  let dc: tf.Tensor2D | null = null;
+  let later: { dh: tf.Tensor2D; dc: tf.Tensor2D } | null = null;
   for (let t = rows.length - 1; t >= 0; t--) {
     const own = rowsBetween(dOutput, offsets[t], offsets[t + 1]);
-    const n = rows[t];
-    const { dGates, dBefore } = cellBackward(
-      cells[t],
-      dh ? tf.add(own, padRows(dh, n)) : own,
-      dc && padRows(dc, n),
-    );
-    dh = products.matMul(dGates, recurrent, false, true) as tf.Tensor2D;
-    dc = dBefore;
+    const { dGates, dBefore } = cellBackward(cells[t], own, later);
+    later = { dh: products.matMul(dGates, recurrent, false, true), dc: dBefore };
     steps.unshift(dGates);
   }
   const dGates = concatSteps(steps, filling); // (M, 4H)

@@ -15,10 +15,17 @@
  * and over all words:  dJ = h_' [dgates | dq | db],  dWx = x' dgates,  dWz = z' dgates,  dx = dgates Wx'.
  */
 import { matrixProducts, tf, type MatrixProducts } from '../../backend/index.js';
-import { attentionScores, GrowingSum, maskedScores } from './additive-attention.js';
+import {
+  attend,
+  attendBackward,
+  MaskedSum,
+  type AttentionGradient,
+  type AttentionTrace,
+  type Scene,
+} from './attention-step.js';
 import type { Lookup } from './base.js';
 import { dropoutMask } from './cells.js';
-import { cellBackward, cellForward, sigmoidGradient, type CellTrace } from './lstm-cell.js';
+import { cellBackward, cellForward, type CellTrace } from './lstm-cell.js';
 import { concatSteps, pack, type PackedBatch } from './packed.js';
 import { firstRows, padRows, rowsBetween } from './rows.js';
 import type { SequenceRequest } from './sequence-operation.js';
@@ -29,30 +36,22 @@ import { embed, embedGradient, projectionLoss } from './words.js';
 type StepTrace = {
   /** h before the step, (n, H) */
   before: tf.Tensor2D;
-  /** -q, (n, A) */
-  negativeQuery: tf.Tensor2D;
-  /** (n, P) */
-  alpha: tf.Tensor2D;
-  /** (n, C) */
-  context: tf.Tensor2D;
-  /** (n, C) */
-  beta: tf.Tensor2D;
-  /** (n, C) */
-  z: tf.Tensor2D;
+  attention: AttentionTrace;
   cell: CellTrace;
 };
 
-/** What a step's backward pass leaves for the products over all words; all (n, ..). */
-type StepGradient = { dGates: tf.Tensor2D; R: tf.Tensor2D; db: tf.Tensor2D; dContext: tf.Tensor2D };
+/** What a step's backward pass leaves for the products over all words. */
+type StepGradient = Pick<AttentionGradient, 'dJoint' | 'R' | 'dContext'> & {
+  /** (n, 4H) */
+  dGates: tf.Tensor2D;
+};
 
 /** Parameters joined or split for the sequence. */
 interface SequenceWeights {
   joint: tf.Tensor2D;
-  jointBias: tf.Tensor;
+  jointBias: tf.Tensor1D;
   wordRows: tf.Tensor2D;
   contextRows: tf.Tensor2D;
-  /** w: weight of full_attn, (A, 1) */
-  score: tf.Tensor2D;
 }
 
 function sequenceWeights(p: Lookup, embedding: number): SequenceWeights {
@@ -63,10 +62,9 @@ function sequenceWeights(p: Lookup, embedding: number): SequenceWeights {
       tf.add(p('lstm_cell.bias_ih'), p('lstm_cell.bias_hh')),
       p('attention.decoder_attn.bias'),
       p('f_beta.bias'),
-    ]), // (4H + A + C)
+    ]) as tf.Tensor as tf.Tensor1D, // (4H + A + C)
     wordRows: firstRows(input, embedding),
     contextRows: rowsBetween(input, embedding, input.shape[0]),
-    score: p('attention.full_attn.weight'),
   };
 }
 
@@ -88,6 +86,7 @@ export function softAttentionSequence(
       tf.add(products.matMul(x, p(`${name}.weight`)), p(`${name}.bias`));
     const flat: tf.Tensor2D = tf.reshape(features, [size * places, channels]);
     const keys: tf.Tensor3D = tf.reshape(affine(flat, 'attention.encoder_attn'), [size, places, attention]);
+    const scene: Scene = { keys, features, score: p('attention.full_attn.weight') };
     const mean: tf.Tensor2D = tf.mean(features, 1); // (B, C)
     const words = embed(p('embed.weight'), packed.inputs); // (N, E)
     const wordGates: tf.Tensor2D = products.matMul(words, weights.wordRows); // (N, 4H)
@@ -97,17 +96,9 @@ export function softAttentionSequence(
     const traces: StepTrace[] = [];
     const hiddens: tf.Tensor2D[] = [];
     packed.rows.forEach((n, t) => {
+      const own = rowsBetween(wordGates, packed.offsets[t], packed.offsets[t + 1]);
       const step = tf.tidy(() =>
-        stepForward(
-          products,
-          weights,
-          [hidden, attention, channels],
-          firstRows(keys, n),
-          firstRows(features, n),
-          rowsBetween(wordGates, packed.offsets[t], packed.offsets[t + 1]),
-          tf.clone(firstRows(h, n)),
-          tf.clone(firstRows(c, n)),
-        ),
+        stepForward(products, weights, scene, own, tf.clone(firstRows(h, n)), tf.clone(firstRows(c, n))),
       );
       ({ h, c } = step);
       hiddens.push(h);
@@ -129,28 +120,28 @@ export function softAttentionSequence(
     );
     if (!request.gradients) return { loss: projection.loss, gradients: {} };
 
-    const back = stepsBackward(products, weights, packed, traces, keys, features, projection.dHidden!);
+    const back = stepsBackward(products, weights, packed, traces, scene, projection.dHidden!);
     const joined = <T>(steps: T[], part: (step: T) => tf.Tensor2D) =>
       concatSteps(steps.map(part), packed.filling);
     const dGates = joined(back.steps, (step) => step.dGates);
     const R = joined(back.steps, (step) => step.R);
-    const db = joined(back.steps, (step) => step.db);
     const before = joined(traces, (trace) => trace.before);
-    const negativeQuery = joined(traces, (trace) => trace.negativeQuery);
-    const z = joined(traces, (trace) => trace.z);
+    const negativeQuery = joined(traces, ({ attention: { negativeQuery: own } }) => own);
+    const z = joined(traces, ({ attention: { z: own } }) => own);
+    const dJoint = joined(back.steps, (step) => step.dJoint); // (N, 4H + A + C)
+    const parts = [4 * hidden, attention, channels];
+    const [dRecurrent, dQueryWeight, dGateWeight] = tf.split(products.matMul(before, dJoint, true), parts, 1);
+    const [dCellBias, dQueryBias, dGateBias] = tf.split(tf.sum(dJoint, 0), parts);
 
-    const score = tf.reshape(weights.score, [attention]);
-    const dQuery = tf.mul(R, score) as tf.Tensor2D; // (N, A)
-    const S = back.maskedSum; // (B, P, A)
+    const score = tf.reshape(scene.score, [attention]);
+    const S = back.masked.total(keys, negativeQuery, packed); // (B, P, A)
     const XS = products.matMul(flat, tf.reshape(S, [size * places, attention]), true); // X'S, (C, A)
     const keyWeight = p('attention.encoder_attn.weight'); // (C, A)
     const sumS = tf.sum(R, 0); // (A): S and R add up the same numbers
-    const dKeyBias = tf.mul(sumS, score);
     const dScore = tf.sub(
       tf.add(tf.sum(tf.mul(keyWeight, XS), 0), tf.mul(p('attention.encoder_attn.bias'), sumS)),
       tf.sum(tf.mul(negativeQuery, R), 0),
     ); // (A)
-    const dGateBias = tf.sum(dGates, 0); // (4H)
     const { dh, dc } = back;
     const gradients: Record<string, tf.Tensor> = {
       'embed.weight': embedGradient(
@@ -162,23 +153,23 @@ export function softAttentionSequence(
         [products.matMul(words, dGates, true), products.matMul(z, dGates, true)],
         0,
       ),
-      'lstm_cell.weight_hh': products.matMul(before, dGates, true),
-      'lstm_cell.bias_ih': dGateBias,
-      'lstm_cell.bias_hh': tf.clone(dGateBias),
+      'lstm_cell.weight_hh': dRecurrent,
+      'lstm_cell.bias_ih': dCellBias,
+      'lstm_cell.bias_hh': tf.clone(dCellBias),
       'fc.weight': projection.weight!,
       'fc.bias': projection.bias!,
       'attention.encoder_attn.weight': tf.mul(XS, score),
-      'attention.encoder_attn.bias': dKeyBias,
-      'attention.decoder_attn.weight': products.matMul(before, dQuery, true),
-      'attention.decoder_attn.bias': tf.clone(dKeyBias), // both biases are added to every key and query pair
+      'attention.encoder_attn.bias': tf.clone(dQueryBias), // both biases are added to every key and query pair
+      'attention.decoder_attn.weight': dQueryWeight,
+      'attention.decoder_attn.bias': dQueryBias,
       'attention.full_attn.weight': tf.reshape(dScore, [attention, 1]),
       'attention.full_attn.bias': tf.zeros([1]), // a softmax does not see what all its inputs share
       'init_h.weight': products.matMul(mean, dh, true),
       'init_h.bias': tf.sum(dh, 0),
       'init_c.weight': products.matMul(mean, dc, true),
       'init_c.bias': tf.sum(dc, 0),
-      'f_beta.weight': products.matMul(before, db, true),
-      'f_beta.bias': tf.sum(db, 0),
+      'f_beta.weight': dGateWeight,
+      'f_beta.bias': dGateBias,
     };
     if (!request.featureGradient) return { loss: projection.loss, gradients };
     const dMean = tf.add(
@@ -192,7 +183,7 @@ export function softAttentionSequence(
       true,
     ); // (B P, C)
     const alphas = tf.stack(
-      traces.map(({ alpha }) => padRows(alpha, size)),
+      traces.map((trace) => padRows(trace.attention.alpha, size)),
       1,
     ); // (B, T, P)
     const dContexts = tf.stack(
@@ -213,80 +204,45 @@ export function softAttentionSequence(
 
 function stepForward(
   products: MatrixProducts,
-  { joint, jointBias, contextRows, score }: SequenceWeights,
-  [hidden, attention, channels]: number[],
-  keys: tf.Tensor3D,
-  features: tf.Tensor3D,
-  wordGates: tf.Tensor2D,
+  { joint, jointBias, contextRows }: SequenceWeights,
+  scene: Scene,
+  words: tf.Tensor2D,
   before: tf.Tensor2D,
   cellBefore: tf.Tensor2D,
 ): { h: tf.Tensor2D; c: tf.Tensor2D; trace: StepTrace } {
-  const [n, places] = features.shape;
-  const parts = tf.split(
-    tf.add(products.matMul(before, joint), jointBias),
-    [4 * hidden, attention, channels],
-    1,
-  );
-  const [r, q, b] = parts as tf.Tensor2D[];
-  const negativeQuery = tf.neg(q);
-  const alpha = tf.softmax(attentionScores(keys, negativeQuery, score)); // (n, P)
-  const context: tf.Tensor2D = tf.reshape(
-    tf.matMul(tf.reshape<tf.Rank.R3>(alpha, [n, 1, places]), features),
-    [n, channels],
-  );
-  const beta = tf.sigmoid(b);
-  const z: tf.Tensor2D = tf.mul(beta, context);
-  const gates = tf.addN<tf.Tensor2D>([wordGates, r, products.matMul(z, contextRows)]); // (n, 4H)
-  const { h, c, trace: cell } = cellForward(gates, cellBefore);
-  return { h, c, trace: { before, negativeQuery, alpha, context, beta, z, cell } };
+  const state = products.matMul(before, joint); // (n, 4H + A + C)
+  const attention = attend(scene, state, jointBias);
+  const context = products.matMul(attention.z, contextRows); // (n, 4H)
+  const { h, c, trace: cell } = cellForward({ words, state, bias: jointBias, context }, cellBefore);
+  return { h, c, trace: { before, attention, cell } };
 }
 
 /** All steps from the last to the first. @param dHidden from the projection, (N, H) */
 function stepsBackward(
   products: MatrixProducts,
-  { joint, contextRows, score }: SequenceWeights,
+  { joint, contextRows }: SequenceWeights,
   { rows, offsets }: PackedBatch,
   traces: StepTrace[],
-  keys: tf.Tensor3D,
-  features: tf.Tensor3D,
+  scene: Scene,
   dHidden: tf.Tensor2D,
-): { steps: StepGradient[]; maskedSum: tf.Tensor3D; dh: tf.Tensor2D; dc: tf.Tensor2D } {
-  const units = tf.reshape(score, [-1]); // (A)
-  const maskedSum = new GrowingSum();
+): { steps: StepGradient[]; masked: MaskedSum; dh: tf.Tensor2D; dc: tf.Tensor2D } {
+  const masked = new MaskedSum();
   const steps: StepGradient[] = [];
-  let dh: tf.Tensor2D | null = null;
-  let dc: tf.Tensor2D | null = null;
+  let later: { dh: tf.Tensor2D; dc: tf.Tensor2D } | null = null;
   for (let t = rows.length - 1; t >= 0; t--) {
-    const n = rows[t];
-    const { negativeQuery, alpha, context, beta, cell } = traces[t];
-    const stepKeys = firstRows(keys, n);
+    const { attention, cell } = traces[t];
     const step = tf.tidy(() => {
       const own = rowsBetween(dHidden, offsets[t], offsets[t + 1]);
-      const { dGates, dBefore } = cellBackward(
-        cell,
-        dh ? tf.add(own, padRows(dh, n)) : own,
-        dc && padRows(dc, n),
-      );
+      const { dGates, dBefore: dc } = cellBackward(cell, own, later);
       const dz = products.matMul(dGates, contextRows, false, true); // (n, C)
-      const db = sigmoidGradient(beta, tf.mul(dz, context) as tf.Tensor2D);
-      const dContext = tf.mul(dz, beta) as tf.Tensor2D;
-      const places = alpha.shape[1];
-      const dAlpha = tf.reshape(
-        tf.matMul(firstRows(features, n), tf.expandDims(dContext, 2) as tf.Tensor3D), // (n, P, 1)
-        [n, places],
-      );
-      const shared = tf.sum(tf.mul(alpha, dAlpha), 1, true); // (n, 1)
-      const dScores = tf.mul(alpha, tf.sub(dAlpha, shared)) as tf.Tensor2D;
-      const masked = maskedScores(stepKeys, negativeQuery, dScores); // (n, P, A)
-      const R: tf.Tensor2D = tf.sum(masked, 1); // (n, A)
-      const dJoint = tf.concat([dGates, tf.mul(R, units) as tf.Tensor2D, db], 1); // (n, 4H + A + C)
-      const dhBefore: tf.Tensor2D = products.matMul(dJoint, joint, false, true); // (n, H)
-      return { gradient: { dGates, R, db, dContext }, masked, dh: dhBefore, dc: dBefore };
+      const back = attendBackward(scene, attention, dz, dGates);
+      const dh = products.matMul(back.dJoint, joint, false, true); // (n, H)
+      return { dGates, back, dh, dc };
     });
-    maskedSum.add(step.masked);
-    step.masked.dispose();
-    ({ dh, dc } = step);
-    steps.unshift(step.gradient);
+    const { dGates, back, dh, dc } = step;
+    masked.add(back);
+    later = { dh, dc };
+    steps.unshift({ ...back, dGates });
   }
-  return { steps, maskedSum: maskedSum.total(), dh: dh!, dc: dc! };
+  return { steps, masked, ...later! };
 }

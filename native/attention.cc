@@ -1,0 +1,197 @@
+// Additive attention of one step, forward and backward, and the gradient of its keys over all steps. The tensors of
+// (captions, places, units) that operations one by one would write to memory exist in registers only.
+//
+// Symbols as in src/models/decoders/additive-attention.ts: K keys, q query, w score weights, e scores, X features,
+// M = [K > -q], R = sum over places of de M, S = sum over steps of de M.
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "activations.h"
+#include "kernel.h"
+
+namespace showtell {
+namespace {
+
+// w . max(k, t)
+float score(const float* key, const float* threshold, const float* weight, int64_t units) {
+  float sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t a = 0; a < units; a++) {
+    sum += weight[a] * (key[a] > threshold[a] ? key[a] : threshold[a]);
+  }
+  return sum;
+}
+
+void softmax(float* values, int64_t count) {
+  const float most = *std::max_element(values, values + count);
+  float sum = 0;
+  for (int64_t i = 0; i < count; i++) sum += values[i] = exponential(values[i] - most);
+  for (int64_t i = 0; i < count; i++) values[i] /= sum;
+}
+
+// The attention of n k captions, k of each image lying together. `joint` holds [gates | q | b] of each, before their biases.
+//   alpha = softmax(w . max(K, -q)),  context = alpha' X,  beta = sigmoid(b),  z = beta context
+void attend(TF_OpKernelContext* c) {
+  const Input joint(c, 0, "joint"), bias(c, 1, "bias"), keys(c, 2, "keys"), features(c, 3, "features"),
+      weight(c, 4, "weight");
+  const int64_t images = keys.expect({-1, -1, -1}).size(0), places = keys.size(1), units = keys.size(2);
+  features.expect({images, places, -1});
+  const int64_t channels = features.size(2);
+  const int64_t rows = joint.expect({-1, -1}).size(0), width = joint.size(1);
+  const int64_t gates = width - units - channels;
+  if (gates < 0) throw Invalid("joint has too few columns for the query and the gate");
+  bias.expect({width});
+  if (weight.count() != units) throw Invalid("weight has not one number for each unit");
+  // While training, captions that have ended leave: the first images are at work.
+  const int64_t each = rows <= images ? 1 : rows / images;
+  if (rows > images && rows % images != 0) throw Invalid("joint has not the same number of rows for each image");
+
+  float* negativeQuery = output(c, 0, {rows, units});
+  float* alpha = output(c, 1, {rows, places});
+  float* context = output(c, 2, {rows, channels});
+  float* beta = output(c, 3, {rows, channels});
+  float* z = output(c, 4, {rows, channels});
+  const float *own = bias.floats(), *k = keys.floats(), *x = features.floats(), *w = weight.floats();
+  parallel(rows, 0.3 * places * units, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; row++) {
+      const int64_t image = row / each;
+      const float* in = joint.floats() + row * width + gates;
+      float* nq = negativeQuery + row * units;
+      for (int64_t a = 0; a < units; a++) nq[a] = -(in[a] + own[gates + a]);
+      float* weights = alpha + row * places;
+      for (int64_t p = 0; p < places; p++) weights[p] = score(k + (image * places + p) * units, nq, w, units);
+      softmax(weights, places);
+      float* seen = context + row * channels;
+      std::memset(seen, 0, channels * sizeof(float));
+      for (int64_t p = 0; p < places; p++) {
+        const float share = weights[p];
+        const float* feature = x + (image * places + p) * channels;
+        for (int64_t i = 0; i < channels; i++) seen[i] += share * feature[i];
+      }
+      const float* b = in + units;
+      for (int64_t i = 0; i < channels; i++) {
+        const float gate = sigmoid(b[i] + own[gates + units + i]);
+        beta[row * channels + i] = gate;
+        z[row * channels + i] = gate * seen[i];
+      }
+    }
+  });
+}
+
+// Backward of `attend` for the first n captions, one of each image:
+//   db = sigmoid backward(dz context),  dcontext = dz beta,  dalpha = dcontext X',  de = alpha (dalpha - alpha . dalpha),
+//   R = sum over places of de M;  djoint = [dgates | w R | db]
+void attendGradient(TF_OpKernelContext* c) {
+  const Input dz(c, 0, "dz"), dGates(c, 1, "d_gates"), keys(c, 2, "keys"), features(c, 3, "features"),
+      weight(c, 4, "weight"), negativeQuery(c, 5, "negative_query"), alpha(c, 6, "alpha"),
+      context(c, 7, "context"), beta(c, 8, "beta");
+  const int64_t places = keys.expect({-1, -1, -1}).size(1), units = keys.size(2);
+  features.expect({keys.size(0), places, -1});
+  const int64_t channels = features.size(2), rows = dz.expect({-1, channels}).size(0);
+  if (rows > keys.size(0)) throw Invalid("dz has more rows than there are images");
+  const int64_t gates = dGates.expect({rows, -1}).size(1), width = gates + units + channels;
+  negativeQuery.expect({rows, units});
+  alpha.expect({rows, places});
+  context.expect({rows, channels});
+  beta.expect({rows, channels});
+  if (weight.count() != units) throw Invalid("weight has not one number for each unit");
+
+  float* dJoint = output(c, 0, {rows, width});
+  float* R = output(c, 1, {rows, units});
+  float* dContext = output(c, 2, {rows, channels});
+  float* dScores = output(c, 3, {rows, places});
+  const float *k = keys.floats(), *x = features.floats(), *w = weight.floats();
+  parallel(rows, 0.3 * places * units, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; row++) {
+      float* out = dJoint + row * width;
+      std::memcpy(out, dGates.floats() + row * gates, gates * sizeof(float));
+      const float* dIn = dz.floats() + row * channels;
+      const float* gate = beta.floats() + row * channels;
+      const float* seen = context.floats() + row * channels;
+      float* dSeen = dContext + row * channels;
+      float* db = out + gates + units;
+      for (int64_t i = 0; i < channels; i++) {
+        dSeen[i] = dIn[i] * gate[i];
+        db[i] = dIn[i] * seen[i] * gate[i] * (1.0f - gate[i]);
+      }
+      const float* weights = alpha.floats() + row * places;
+      float* de = dScores + row * places;
+      float shared = 0;
+      for (int64_t p = 0; p < places; p++) {
+        const float* feature = x + (row * places + p) * channels;
+        float dot = 0;
+#pragma omp simd reduction(+ : dot)
+        for (int64_t i = 0; i < channels; i++) dot += dSeen[i] * feature[i];
+        de[p] = dot;
+        shared += weights[p] * dot;
+      }
+      for (int64_t p = 0; p < places; p++) de[p] = weights[p] * (de[p] - shared);
+      float* sums = R + row * units;
+      std::memset(sums, 0, units * sizeof(float));
+      const float* threshold = negativeQuery.floats() + row * units;
+      for (int64_t p = 0; p < places; p++) {
+        const float* key = k + (row * places + p) * units;
+        const float d = de[p];
+        for (int64_t a = 0; a < units; a++) sums[a] += key[a] > threshold[a] ? d : 0.0f;
+      }
+      for (int64_t a = 0; a < units; a++) out[gates + a] = w[a] * sums[a];
+    }
+  });
+}
+
+// S of each image over all steps of a packed batch: step t has `rows[t]` rows, which begin where the step before ended; row b
+// of a step is caption b.
+void keysGradient(TF_OpKernelContext* c) {
+  const Input keys(c, 0, "keys"), negativeQuery(c, 1, "negative_query"), dScores(c, 2, "d_scores"), steps(c, 3, "rows");
+  const int64_t images = keys.expect({-1, -1, -1}).size(0), places = keys.size(1), units = keys.size(2);
+  const int64_t total = negativeQuery.expect({-1, units}).size(0);
+  dScores.expect({total, places});
+  std::vector<int64_t> begins;
+  const int32_t* rows = steps.integers();
+  int64_t next = 0;
+  for (int64_t t = 0; t < steps.expect({-1}).size(0); t++) {
+    if (rows[t] < 0 || rows[t] > images || (t > 0 && rows[t] > rows[t - 1])) {
+      throw Invalid("rows must fall from step to step, and not be above the number of images");
+    }
+    begins.push_back(next);
+    next += rows[t];
+  }
+  if (next > total) throw Invalid("rows add up to more than there are queries");
+
+  float* S = output(c, 0, {images, places, units});
+  const float *k = keys.floats(), *nq = negativeQuery.floats(), *de = dScores.floats();
+  parallel(images, 0.1 * places * units * begins.size(), [&](int64_t begin, int64_t end) {
+    for (int64_t image = begin; image < end; image++) {
+      for (int64_t p = 0; p < places; p++) {
+        const float* key = k + (image * places + p) * units;
+        float* sum = S + (image * places + p) * units;
+        std::memset(sum, 0, units * sizeof(float));
+        for (size_t t = 0; t < begins.size() && image < rows[t]; t++) {
+          const int64_t row = begins[t] + image;
+          const float d = de[row * places + p];
+          const float* threshold = nq + row * units;
+          for (int64_t a = 0; a < units; a++) sum[a] += key[a] > threshold[a] ? d : 0.0f;
+        }
+      }
+    }
+  });
+}
+
+const Registration attendOp("ShowtellAttend",
+                            {"joint: float", "bias: float", "keys: float", "features: float", "weight: float"},
+                            {"negative_query: float", "alpha: float", "context: float", "beta: float", "z: float"},
+                            attend);
+const Registration attendGradientOp("ShowtellAttendGradient",
+                                    {"dz: float", "d_gates: float", "keys: float", "features: float", "weight: float",
+                                     "negative_query: float", "alpha: float", "context: float", "beta: float"},
+                                    {"d_joint: float", "r: float", "d_context: float", "d_scores: float"},
+                                    attendGradient);
+const Registration keysGradientOp("ShowtellKeysGradient",
+                                  {"keys: float", "negative_query: float", "d_scores: float", "rows: int32"},
+                                  {"s: float"}, keysGradient);
+
+}  // namespace
+}  // namespace showtell

@@ -1,0 +1,206 @@
+#include "kernel.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+namespace showtell {
+
+namespace {
+
+using Status = std::unique_ptr<TF_Status, decltype(&TF_DeleteStatus)>;
+
+Status newStatus() { return Status(TF_NewStatus(), TF_DeleteStatus); }
+
+void check(const Status& status) {
+  if (TF_GetCode(status.get()) != TF_OK) throw Invalid(TF_Message(status.get()));
+}
+
+}  // namespace
+
+Input::Input(TF_OpKernelContext* context, int index, const char* name) : name_(name) {
+  Status status = newStatus();
+  TF_GetInput(context, index, &tensor_, status.get());
+  check(status);
+}
+
+Input::~Input() {
+  if (tensor_) TF_DeleteTensor(tensor_);
+}
+
+const Input& Input::expect(std::initializer_list<int64_t> shape) const {
+  bool fits = rank() == static_cast<int>(shape.size());
+  int axis = 0;
+  for (int64_t wanted : shape) {
+    fits = fits && (wanted < 0 || size(axis) == wanted);
+    axis++;
+  }
+  if (fits) return *this;
+  const auto text = [](int64_t size) { return size < 0 ? std::string("?") : std::to_string(size); };
+  std::string found, expected;
+  for (int i = 0; i < rank(); i++) found += (i ? " x " : "") + text(size(i));
+  for (int64_t wanted : shape) expected += (expected.empty() ? "" : " x ") + text(wanted);
+  throw Invalid(name_ + " is " + found + ", not " + expected);
+}
+
+float* output(TF_OpKernelContext* context, int index, std::initializer_list<int64_t> shape) {
+  int64_t count = 1;
+  for (int64_t size : shape) count *= size;
+  Status status = newStatus();
+  std::unique_ptr<TF_Tensor, decltype(&TF_DeleteTensor)> tensor(
+      TF_AllocateOutput(context, index, TF_FLOAT, shape.begin(), static_cast<int>(shape.size()),
+                        count * sizeof(float), status.get()),
+      TF_DeleteTensor);
+  check(status);
+  return static_cast<float*>(TF_TensorData(tensor.get()));  // the context keeps it
+}
+
+namespace {
+
+// As many threads as TensorFlow takes for one operation, the caller among them. They wait by spinning for a moment, as
+// the next kernel of a step mostly comes at once, then they sleep.
+class Pool {
+ public:
+  Pool() {
+    const char* text = std::getenv("TF_NUM_INTRAOP_THREADS");
+    const int wanted = text ? std::atoi(text) : 0;
+    const int threads = wanted > 0 ? wanted : std::max(1u, std::thread::hardware_concurrency());
+    for (int i = 1; i < threads; i++) workers_.emplace_back([this] { serve(); });
+  }
+
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  void run(int64_t count, const std::function<void(int64_t, int64_t)>& work) {
+    std::lock_guard<std::mutex> one(run_);
+    work_ = &work;
+    count_ = count;
+    // Several parts for each thread: cores are not equally free.
+    part_ = std::max<int64_t>(1, count / (4 * threads()));
+    next_ = 0;
+    busy_ = static_cast<int>(workers_.size());
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      generation_.fetch_add(1, std::memory_order_release);
+    }
+    wake_.notify_all();
+    take();
+    while (busy_.load(std::memory_order_acquire) > 0) std::this_thread::yield();
+    work_ = nullptr;
+  }
+
+ private:
+  void take() {
+    for (;;) {
+      const int64_t begin = next_.fetch_add(part_);
+      if (begin >= count_) return;
+      (*work_)(begin, std::min(begin + part_, count_));
+    }
+  }
+
+  void serve() {
+    uint64_t seen = 0;
+    for (;;) {
+      const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(50);
+      while (generation_.load(std::memory_order_acquire) == seen && std::chrono::steady_clock::now() < until) {
+        std::this_thread::yield();
+      }
+      if (generation_.load(std::memory_order_acquire) == seen) {
+        std::unique_lock<std::mutex> lock(mutex_);
+        wake_.wait(lock, [&] { return generation_.load(std::memory_order_acquire) != seen; });
+      }
+      seen = generation_.load(std::memory_order_acquire);
+      take();
+      busy_.fetch_sub(1, std::memory_order_release);
+    }
+  }
+
+  std::vector<std::thread> workers_;
+  std::mutex run_, mutex_;
+  std::condition_variable wake_;
+  std::atomic<uint64_t> generation_{0};
+  std::atomic<int64_t> next_{0};
+  std::atomic<int> busy_{0};
+  int64_t count_ = 0, part_ = 1;
+  const std::function<void(int64_t, int64_t)>* work_ = nullptr;
+};
+
+// Never freed: its threads live as long as the process.
+Pool& pool() {
+  static Pool* made = new Pool();
+  return *made;
+}
+
+// Below this a second thread costs more than it saves, nanoseconds.
+constexpr double kWorthWaking = 20000;
+
+}  // namespace
+
+void parallel(int64_t count, double cost, const std::function<void(int64_t, int64_t)>& work) {
+  if (count <= 0) return;
+  if (count == 1 || count * cost < kWorthWaking || pool().threads() == 1) {
+    work(0, count);
+    return;
+  }
+  pool().run(count, work);
+}
+
+namespace {
+
+void* create(TF_OpKernelConstruction*) { return nullptr; }
+void remove(void*) {}
+
+// TensorFlow's kernels are plain functions; the error of one is the error of its operation.
+template <typename Run>
+void guarded(TF_OpKernelContext* context, Run run) {
+  try {
+    run();
+  } catch (const std::exception& error) {
+    Status status = newStatus();
+    TF_SetStatus(status.get(), TF_INVALID_ARGUMENT, error.what());
+    TF_OpKernelContext_Failure(context, status.get());
+  }
+}
+
+constexpr int kMost = 16;
+Compute kernels[kMost];
+int registered = 0;
+
+template <int N>
+void call(void*, TF_OpKernelContext* context) {
+  guarded(context, [&] { kernels[N](context); });
+}
+
+using Call = void (*)(void*, TF_OpKernelContext*);
+
+template <int... N>
+constexpr Call callOf(int n, std::integer_sequence<int, N...>) {
+  constexpr Call calls[] = {call<N>...};
+  return calls[n];
+}
+
+}  // namespace
+
+Registration::Registration(const char* name, std::initializer_list<const char*> inputs,
+                           std::initializer_list<const char*> outputs, Compute compute) {
+  if (registered == kMost) std::abort();  // raise kMost
+  TF_OpDefinitionBuilder* definition = TF_NewOpDefinitionBuilder(name);
+  for (const char* input : inputs) TF_OpDefinitionBuilderAddInput(definition, input);
+  for (const char* out : outputs) TF_OpDefinitionBuilderAddOutput(definition, out);
+  TF_OpDefinitionBuilderSetShapeInferenceFunction(definition, [](TF_ShapeInferenceContext*, TF_Status*) {});
+  Status status = newStatus();
+  TF_RegisterOpDefinition(definition, status.get());
+  check(status);
+  kernels[registered] = compute;
+  TF_KernelBuilder* kernel = TF_NewKernelBuilder(
+      name, "CPU", create, callOf(registered++, std::make_integer_sequence<int, kMost>()), remove);
+  TF_RegisterKernelBuilder(name, kernel, status.get());
+  check(status);
+}
+
+}  // namespace showtell

@@ -1,0 +1,102 @@
+// One step of an LSTM after its matrix products, forward and backward. Gates lie side by side as i, f, o, g; symbols as in
+// src/models/decoders/lstm-cell.ts.
+
+#include "activations.h"
+#include "kernel.h"
+
+namespace showtell {
+namespace {
+
+// The gates are a + b + c + bias, of which only a must have as many columns as there are gates: of b and the bias the
+// first ones count, and c may be absent (0 rows).
+void cell(TF_OpKernelContext* context) {
+  const Input a(context, 0, "a"), b(context, 1, "b"), c(context, 2, "c"), bias(context, 3, "bias"),
+      before(context, 4, "before");
+  const int64_t rows = before.expect({-1, -1}).size(0), units = before.size(1);
+  a.expect({rows, 4 * units});
+  const int64_t width = b.expect({rows, -1}).size(1);
+  if (width < 4 * units) throw Invalid("b has fewer columns than there are gates");
+  const bool three = c.expect({-1, 4 * units}).size(0) > 0;
+  if (three) c.expect({rows, 4 * units});
+  if (bias.expect({-1}).size(0) < 4 * units) throw Invalid("bias has fewer numbers than there are gates");
+
+  float* h = output(context, 0, {rows, units});
+  float* cell = output(context, 1, {rows, units});
+  float* active = output(context, 2, {rows, 4 * units});
+  float* tanhCell = output(context, 3, {rows, units});
+  const float* own = bias.floats();
+  parallel(rows, 3.0 * units, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; row++) {
+      const float *x = a.floats() + row * 4 * units, *y = b.floats() + row * width;
+      const float* z = three ? c.floats() + row * 4 * units : nullptr;
+      float* act = active + row * 4 * units;
+      if (z) {
+        for (int64_t i = 0; i < 4 * units; i++) act[i] = x[i] + (y[i] + own[i]) + z[i];
+      } else {
+        for (int64_t i = 0; i < 4 * units; i++) act[i] = x[i] + (y[i] + own[i]);
+      }
+      for (int64_t i = 0; i < 3 * units; i++) act[i] = sigmoid(act[i]);
+      for (int64_t i = 3 * units; i < 4 * units; i++) act[i] = hyperbolicTangent(act[i]);
+      const float *in = act, *forget = act + units, *out = act + 2 * units, *g = act + 3 * units;
+      const float* old = before.floats() + row * units;
+      float *state = cell + row * units, *th = tanhCell + row * units, *hidden = h + row * units;
+      for (int64_t i = 0; i < units; i++) {
+        state[i] = forget[i] * old[i] + in[i] * g[i];
+        th[i] = hyperbolicTangent(state[i]);
+        hidden[i] = out[i] * th[i];
+      }
+    }
+  });
+}
+
+// dh is the sum of what comes from the step's own output and from the next step; the next step may have fewer rows.
+void cellGradient(TF_OpKernelContext* context) {
+  const Input own(context, 0, "dh"), later(context, 1, "dh_later"), laterCell(context, 2, "dc_later"),
+      activation(context, 3, "active"), tanhCell(context, 4, "tanh_cell"), before(context, 5, "before");
+  const int64_t rows = before.expect({-1, -1}).size(0), units = before.size(1);
+  own.expect({rows, units});
+  activation.expect({rows, 4 * units});
+  tanhCell.expect({rows, units});
+  const int64_t known = later.expect({-1, units}).size(0);
+  laterCell.expect({known, units});
+  if (known > rows) throw Invalid("the next step has more rows than this one");
+
+  float* dGates = output(context, 0, {rows, 4 * units});
+  float* dBefore = output(context, 1, {rows, units});
+  parallel(rows, 2.0 * units, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; row++) {
+      const float* act = activation.floats() + row * 4 * units;
+      const float *in = act, *forget = act + units, *out = act + 2 * units, *g = act + 3 * units;
+      const float *th = tanhCell.floats() + row * units, *old = before.floats() + row * units;
+      const float* dOwn = own.floats() + row * units;
+      const bool has = row < known;
+      const float* dLater = has ? later.floats() + row * units : nullptr;
+      const float* dCellLater = has ? laterCell.floats() + row * units : nullptr;
+      float* d = dGates + row * 4 * units;
+      float* back = dBefore + row * units;
+      const auto one = [&](int64_t i, float dh, float dcLater) {
+        const float dc = dh * out[i] * (1.0f - th[i] * th[i]) + dcLater;
+        d[i] = dc * g[i] * in[i] * (1.0f - in[i]);
+        d[units + i] = dc * old[i] * forget[i] * (1.0f - forget[i]);
+        d[2 * units + i] = dh * th[i] * out[i] * (1.0f - out[i]);
+        d[3 * units + i] = dc * in[i] * (1.0f - g[i] * g[i]);
+        back[i] = dc * forget[i];
+      };
+      if (has) {
+        for (int64_t i = 0; i < units; i++) one(i, dOwn[i] + dLater[i], dCellLater[i]);
+      } else {
+        for (int64_t i = 0; i < units; i++) one(i, dOwn[i], 0.0f);
+      }
+    }
+  });
+}
+
+const Registration cellOp("ShowtellCell", {"a: float", "b: float", "c: float", "bias: float", "before: float"},
+                          {"h: float", "cell: float", "active: float", "tanh_cell: float"}, cell);
+const Registration cellGradientOp("ShowtellCellGradient",
+                                  {"dh: float", "dh_later: float", "dc_later: float", "active: float",
+                                   "tanh_cell: float", "before: float"},
+                                  {"d_gates: float", "d_before: float"}, cellGradient);
+
+}  // namespace
+}  // namespace showtell
