@@ -4,33 +4,14 @@
 // Symbols as in src/models/decoders/additive-attention.ts: K keys, q query, w score weights, e scores, X features,
 // M = [K > -q], R = sum over places of de M, S = sum over steps of de M.
 
-#include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <vector>
 
-#include "activations.h"
+#include "attention.h"
 #include "kernel.h"
 
 namespace showtell {
 namespace {
-
-// w . max(k, t)
-float score(const float* key, const float* threshold, const float* weight, int64_t units) {
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t a = 0; a < units; a++) {
-    sum += weight[a] * (key[a] > threshold[a] ? key[a] : threshold[a]);
-  }
-  return sum;
-}
-
-void softmax(float* values, int64_t count) {
-  const float most = *std::max_element(values, values + count);
-  float sum = 0;
-  for (int64_t i = 0; i < count; i++) sum += values[i] = exponential(values[i] - most);
-  for (int64_t i = 0; i < count; i++) values[i] /= sum;
-}
 
 // The attention of n k captions, k of each image lying together. `joint` holds [gates | q | b] of each, before their biases.
 //   alpha = softmax(w . max(K, -q)),  context = alpha' X,  beta = sigmoid(b),  z = beta context
@@ -59,24 +40,9 @@ void attend(TF_OpKernelContext* c) {
     for (int64_t row = begin; row < end; row++) {
       const int64_t image = row / each;
       const float* in = joint.floats() + row * width + gates;
-      float* nq = negativeQuery + row * units;
-      for (int64_t a = 0; a < units; a++) nq[a] = -(in[a] + own[gates + a]);
-      float* weights = alpha + row * places;
-      for (int64_t p = 0; p < places; p++) weights[p] = score(k + (image * places + p) * units, nq, w, units);
-      softmax(weights, places);
-      float* seen = context + row * channels;
-      std::memset(seen, 0, channels * sizeof(float));
-      for (int64_t p = 0; p < places; p++) {
-        const float share = weights[p];
-        const float* feature = x + (image * places + p) * channels;
-        for (int64_t i = 0; i < channels; i++) seen[i] += share * feature[i];
-      }
-      const float* b = in + units;
-      for (int64_t i = 0; i < channels; i++) {
-        const float gate = sigmoid(b[i] + own[gates + units + i]);
-        beta[row * channels + i] = gate;
-        z[row * channels + i] = gate * seen[i];
-      }
+      attendRow(in, own + gates, k + image * places * units, x + image * places * channels, w,
+                {places, units, channels}, negativeQuery + row * units, alpha + row * places, context + row * channels,
+                beta + row * channels, z + row * channels);
     }
   });
 }

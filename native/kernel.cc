@@ -106,7 +106,7 @@ class Pool {
   void serve() {
     uint64_t seen = 0;
     for (;;) {
-      const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(50);
+      const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(500);
       while (generation_.load(std::memory_order_acquire) == seen && std::chrono::steady_clock::now() < until) {
         std::this_thread::yield();
       }

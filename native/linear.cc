@@ -1,44 +1,73 @@
-// x W + b for a few rows of x, where a general matrix product spends its time on laying W out anew: W is read once, in its
-// own order, and every row takes from it what it needs.
+// Products of a few rows with a weight matrix, where a general matrix product spends its time on laying the matrix out anew: W is
+// read once, in its own order, and every row takes from it what it needs.
+
+#include "linear.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "kernel.h"
 
 namespace showtell {
 namespace {
 
-// Columns of W that one piece of work takes: four 512-bit vectors.
-constexpr int64_t kColumns = 64;
-// Rows whose sums stay in registers.
+// Sixteen numbers; compilers make of them what the processor has.
+typedef float Vector __attribute__((vector_size(64), aligned(4)));
+constexpr int64_t kLanes = 16;
+// Vectors of a row whose sums stay in registers, and rows.
+constexpr int kVectors = 4;
 constexpr int kRows = 4;
+constexpr int64_t kColumns = kLanes * kVectors;
 
-template <int R>
-void block(const float* x, int64_t inner, const float* w, int64_t columns, const float* bias, int64_t column, int64_t width,
-           float* y) {
-  float sums[R][kColumns];
+inline Vector load(const float* from) {
+  Vector vector;
+  std::memcpy(&vector, from, sizeof vector);
+  return vector;
+}
+
+template <int R, int V>
+void block(Rows x, int64_t inner, const float* w, int64_t columns, float* y, int64_t yStride) {
+  Vector sums[R][V];
   for (int r = 0; r < R; r++) {
-    for (int64_t j = 0; j < kColumns; j++) sums[r][j] = j < width ? bias[column + j] : 0.0f;
+    for (int v = 0; v < V; v++) sums[r][v] = load(y + r * yStride + v * kLanes);
   }
-  if (width == kColumns) {
-    for (int64_t k = 0; k < inner; k++) {
-      const float* row = w + k * columns + column;
-      for (int r = 0; r < R; r++) {
-        const float factor = x[r * inner + k];
-#pragma omp simd
-        for (int64_t j = 0; j < kColumns; j++) sums[r][j] += factor * row[j];
-      }
-    }
-  } else {
-    for (int64_t k = 0; k < inner; k++) {
-      const float* row = w + k * columns + column;
-      for (int r = 0; r < R; r++) {
-        const float factor = x[r * inner + k];
-        for (int64_t j = 0; j < width; j++) sums[r][j] += factor * row[j];
-      }
+  for (int64_t k = 0; k < inner; k++) {
+    const float* row = w + k * columns;
+    Vector weights[V];
+    for (int v = 0; v < V; v++) weights[v] = load(row + v * kLanes);
+    for (int r = 0; r < R; r++) {
+      const float factor = x.data[r * x.stride + k];
+      for (int v = 0; v < V; v++) sums[r][v] += factor * weights[v];
     }
   }
-  for (int r = 0; r < R; r++) std::copy(sums[r], sums[r] + width, y + r * columns + column);
+  for (int r = 0; r < R; r++) {
+    for (int v = 0; v < V; v++) std::memcpy(y + r * yStride + v * kLanes, &sums[r][v], sizeof(Vector));
+  }
+}
+
+// The columns that fill no vector.
+void rest(Rows x, int64_t rows, int64_t inner, const float* w, int64_t columns, int64_t width, float* y,
+          int64_t yStride) {
+  for (int64_t r = 0; r < rows; r++) {
+    for (int64_t k = 0; k < inner; k++) {
+      const float factor = x.data[r * x.stride + k];
+      for (int64_t j = 0; j < width; j++) y[r * yStride + j] += factor * w[k * columns + j];
+    }
+  }
+}
+
+template <int V>
+void vectors(Rows x, int64_t rows, int64_t inner, const float* w, int64_t columns, float* y, int64_t yStride) {
+  for (int64_t row = 0; row < rows; row += kRows) {
+    const Rows from{x.data + row * x.stride, x.stride};
+    float* to = y + row * yStride;
+    switch (std::min<int64_t>(kRows, rows - row)) {
+      case 1: block<1, V>(from, inner, w, columns, to, yStride); break;
+      case 2: block<2, V>(from, inner, w, columns, to, yStride); break;
+      case 3: block<3, V>(from, inner, w, columns, to, yStride); break;
+      default: block<kRows, V>(from, inner, w, columns, to, yStride); break;
+    }
+  }
 }
 
 void linear(TF_OpKernelContext* c) {
@@ -47,28 +76,34 @@ void linear(TF_OpKernelContext* c) {
   const int64_t columns = weight.expect({inner, -1}).size(1);
   bias.expect({columns});
   float* y = output(c, 0, {rows, columns});
-  const int64_t blocks = (columns + kColumns - 1) / kColumns;
-  parallel(blocks, 0.1 * inner * kColumns * rows, [&](int64_t begin, int64_t end) {
-    for (int64_t n = begin; n < end; n++) {
-      const int64_t column = n * kColumns, width = std::min(kColumns, columns - column);
-      for (int64_t row = 0; row < rows; row += kRows) {
-        const float* from = x.floats() + row * inner;
-        float* to = y + row * columns;
-        const auto run = [&](auto count) {
-          block<decltype(count)::value>(from, inner, weight.floats(), columns, bias.floats(), column, width, to);
-        };
-        switch (std::min<int64_t>(kRows, rows - row)) {
-          case 1: run(std::integral_constant<int, 1>()); break;
-          case 2: run(std::integral_constant<int, 2>()); break;
-          case 3: run(std::integral_constant<int, 3>()); break;
-          default: run(std::integral_constant<int, 4>()); break;
-        }
-      }
-    }
-  });
+  fillRows(bias.floats(), rows, columns, y, columns);
+  addProduct({x.floats(), inner}, rows, inner, weight.floats(), columns, y, columns);
 }
 
 const Registration linearOp("ShowtellLinear", {"x: float", "weight: float", "bias: float"}, {"y: float"}, linear);
 
 }  // namespace
+
+void fillRows(const float* bias, int64_t rows, int64_t columns, float* y, int64_t yStride) {
+  for (int64_t row = 0; row < rows; row++) std::copy(bias, bias + columns, y + row * yStride);
+}
+
+void addProduct(Rows x, int64_t rows, int64_t inner, const float* weight, int64_t columns, float* y,
+                int64_t yStride) {
+  const int64_t blocks = (columns + kColumns - 1) / kColumns;
+  parallel(blocks, 0.02 * inner * kColumns * std::max<int64_t>(rows, 2), [&](int64_t begin, int64_t end) {
+    for (int64_t n = begin; n < end; n++) {
+      int64_t column = n * kColumns, width = std::min(kColumns, columns - column);
+      if (width == kColumns) {
+        vectors<kVectors>(x, rows, inner, weight + column, columns, y + column, yStride);
+        continue;
+      }
+      for (; width >= kLanes; column += kLanes, width -= kLanes) {
+        vectors<1>(x, rows, inner, weight + column, columns, y + column, yStride);
+      }
+      rest(x, rows, inner, weight + column, columns, width, y + column, yStride);
+    }
+  });
+}
+
 }  // namespace showtell

@@ -1,8 +1,8 @@
 // One step of an LSTM after its matrix products, forward and backward. Gates lie side by side as i, f, o, g; symbols as in
 // src/models/decoders/lstm-cell.ts.
 
-#include "activations.h"
 #include "kernel.h"
+#include "lstm.h"
 
 namespace showtell {
 namespace {
@@ -35,16 +35,7 @@ void cell(TF_OpKernelContext* context) {
       } else {
         for (int64_t i = 0; i < 4 * units; i++) act[i] = x[i] + (y[i] + own[i]);
       }
-      for (int64_t i = 0; i < 3 * units; i++) act[i] = sigmoid(act[i]);
-      for (int64_t i = 3 * units; i < 4 * units; i++) act[i] = hyperbolicTangent(act[i]);
-      const float *in = act, *forget = act + units, *out = act + 2 * units, *g = act + 3 * units;
-      const float* old = before.floats() + row * units;
-      float *state = cell + row * units, *th = tanhCell + row * units, *hidden = h + row * units;
-      for (int64_t i = 0; i < units; i++) {
-        state[i] = forget[i] * old[i] + in[i] * g[i];
-        th[i] = hyperbolicTangent(state[i]);
-        hidden[i] = out[i] * th[i];
-      }
+      cellRow(act, before.floats() + row * units, units, h + row * units, cell + row * units, tanhCell + row * units);
     }
   });
 }

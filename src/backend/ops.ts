@@ -146,3 +146,9 @@ export function withoutKernels<T>(work: () => T): T {
 export function kernel(name: string, inputs: tf.Tensor[], outputs: number): tf.Tensor2D[] {
   return nativeOp(`Showtell${name}`, {}, inputs, outputs) as tf.Tensor2D[];
 }
+
+/** log of the sum of exp of each row, (R, V) -> (R). */
+export function logSumExp(x: tf.Tensor2D): tf.Tensor1D {
+  if (hasKernels()) return kernel('LogSumExp', [x], 1)[0] as tf.Tensor as tf.Tensor1D;
+  return tf.logSumExp(x, 1);
+}

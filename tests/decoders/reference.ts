@@ -3,7 +3,7 @@
  * tests hold the hand-derived sequences against. Same parameters, same dropout masks.
  */
 import { tf } from '../../src/backend/index.js';
-import { dropoutMask, linear, lstmCell } from '../../src/models/decoders/cells.js';
+import { dropoutMask } from '../../src/models/decoders/cells.js';
 import { pack, type PackedBatch } from '../../src/models/decoders/packed.js';
 import type {
   LstmDecoderConfig,
@@ -11,6 +11,18 @@ import type {
   SoftAttentionDecoderConfig,
   TeacherForcedBatch,
 } from '../../src/models/decoders/index.js';
+
+/** x W + b: (B, in) -> (B, out). */
+function linear(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor2D {
+  return tf.add(tf.matMul(x as tf.Tensor2D, weight as tf.Tensor2D), bias);
+}
+
+/** @param gates i, f, o, g before their sigmoids and tanh, (B, 4H) @param c (B, H) */
+function lstmCell(gates: tf.Tensor2D, c: tf.Tensor2D): { h: tf.Tensor2D; c: tf.Tensor2D } {
+  const [i, f, o, g] = tf.split(gates, 4, 1); // (B, H) each
+  const next: tf.Tensor2D = tf.add(tf.mul(tf.sigmoid(f), c), tf.mul(tf.sigmoid(i), tf.tanh(g)));
+  return { h: tf.mul(tf.sigmoid(o), tf.tanh(next)), c: next };
+}
 
 type Lookup = (name: string) => tf.Tensor;
 

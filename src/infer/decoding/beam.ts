@@ -4,7 +4,7 @@
  * that k of them go on whatever ends; only those (score, index) pairs are read back. A hypothesis that ends among the
  * best k is set aside. An image is done when nothing that is still open can overtake its finished captions.
  */
-import { tf } from '../../backend/index.js';
+import { logSumExp, tf } from '../../backend/index.js';
 import { BOS, EOS } from '../../data/index.js';
 import type { Decoder } from '../../models/index.js';
 import { bestFirst, type DecodedCaption, type SearchRequest } from './decode.js';
@@ -68,7 +68,7 @@ export function beamSearch(
       const { state: after, logits, attention } = decoder.step(state, words); // logits (N k, V)
       const said = slots.map((slot) => slot?.ids);
       const allowed = applyRules(rules, logits, step, said);
-      const base = tf.expandDims(tf.sub(before, tf.logSumExp(logits, 1)), 1); // (N k, 1)
+      const base = tf.expandDims(tf.sub(before, logSumExp(logits)), 1); // (N k, 1)
       const totals = tf.reshape(tf.add(allowed, base), [active.length, width, -1]); // (N, k, V)
       return { after, totals: totals as tf.Tensor3D, attention: request.attention ? attention : undefined };
     });

@@ -2,7 +2,7 @@
  * Decoding that takes one word after another and never goes back: greedy search and sampling. The only thing read back
  * in a step is one word id for each row; log-probabilities and attention stay on the device until the end.
  */
-import { tf } from '../../backend/index.js';
+import { logSumExp, tf } from '../../backend/index.js';
 import { BOS, EOS, PAD } from '../../data/index.js';
 import type { Decoder } from '../../models/index.js';
 import type { DecodedCaption, SearchRequest } from './decode.js';
@@ -62,7 +62,7 @@ export function rollOut(
       return {
         after,
         words: chosen.words,
-        gain: tf.sub(chosen.logits, tf.logSumExp(logits, 1)), // (R)
+        gain: tf.sub(chosen.logits, logSumExp(logits)), // (R)
         attention: attention ? weights : undefined,
       };
     });

@@ -1,21 +1,17 @@
 /** Arithmetic that steps and sequences share. */
 import { fnv1a } from '../../core/index.js';
-import { randomUniform, tf } from '../../backend/index.js';
-
-/** x W + b: (B, in) -> (B, out). */
-export function linear(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor2D {
-  return tf.add(tf.matMul(x as tf.Tensor2D, weight as tf.Tensor2D), bias);
-}
+import { hasKernels, kernel, randomUniform, tf } from '../../backend/index.js';
 
 /**
- * An LSTM cell after its matrix products.
- * @param gates i, f, o, g before their sigmoids and tanh, (B, 4H)
- * @param c (B, H)
+ * Rows up to which our kernels read a weight matrix faster as it is than TensorFlow lays it out anew, and a step costs less
+ * as one operation.
  */
-export function lstmCell(gates: tf.Tensor2D, c: tf.Tensor2D): { h: tf.Tensor2D; c: tf.Tensor2D } {
-  const [i, f, o, g] = tf.split(gates, 4, 1); // (B, H) each
-  const next: tf.Tensor2D = tf.add(tf.mul(tf.sigmoid(f), c), tf.mul(tf.sigmoid(i), tf.tanh(g)));
-  return { h: tf.mul(tf.sigmoid(o), tf.tanh(next)), c: next };
+export const FEW_ROWS = 16;
+
+/** x W + b: (B, in) -> (B, out); has no gradient of its own. */
+export function linear(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor2D {
+  if (hasKernels() && x.shape[0] <= FEW_ROWS) return kernel('Linear', [x, weight, bias], 1)[0];
+  return tf.add(tf.matMul(x as tf.Tensor2D, weight as tf.Tensor2D), bias);
 }
 
 /**

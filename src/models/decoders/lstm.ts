@@ -6,7 +6,8 @@
  */
 import { tf } from '../../backend/index.js';
 import { BaseDecoder, type Lookup } from './base.js';
-import { linear, lstmCell } from './cells.js';
+import { linear } from './cells.js';
+import { cellForward } from './lstm-cell.js';
 import { lstmSequence } from './lstm-sequence.js';
 import { embeddingSpec, linearSpecs, lstmSpecs, Parameters } from './parameters.js';
 import type { SequenceRequest } from './sequence-operation.js';
@@ -67,14 +68,16 @@ export class LstmDecoder extends BaseDecoder {
   /** One time step of all layers. @param input (B, E) */
   private advance(state: DecoderState, input: tf.Tensor2D): DecoderState {
     const next: DecoderState = { tensors: {}, images: {} };
+    const none: tf.Tensor1D = tf.zeros([4 * this.config.hidden]);
     let x = input;
     for (let k = 0; k < this.config.layers; k++) {
       const p = (name: string) => this.parameters.get(`lstm_cell.${name}_l${k}`);
-      const gates: tf.Tensor2D = tf.add(
-        linear(x, p('weight_ih'), p('bias_ih')),
-        linear(state.tensors[`h${k}`], p('weight_hh'), p('bias_hh')),
-      ); // (B, 4H)
-      const { h, c } = lstmCell(gates, state.tensors[`c${k}`] as tf.Tensor2D);
+      const terms = {
+        words: linear(x, p('weight_ih'), p('bias_ih')), // (B, 4H)
+        state: linear(state.tensors[`h${k}`], p('weight_hh'), p('bias_hh')), // (B, 4H)
+        bias: none,
+      };
+      const { h, c } = cellForward(terms, state.tensors[`c${k}`] as tf.Tensor2D);
       next.tensors[`h${k}`] = x = h;
       next.tensors[`c${k}`] = c;
     }

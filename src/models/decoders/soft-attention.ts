@@ -5,10 +5,11 @@
  * an LSTM cell; `init_h` and `init_c` make the first state from the mean feature. What the attention layer makes of
  * the image, its keys, does not depend on the word and is computed once.
  */
-import { tf } from '../../backend/index.js';
-import { attentionScores } from './additive-attention.js';
+import { hasKernels, kernel, tf } from '../../backend/index.js';
+import { attend, type Scene } from './attention-step.js';
 import { BaseDecoder, type Lookup } from './base.js';
-import { linear, lstmCell } from './cells.js';
+import { FEW_ROWS, linear } from './cells.js';
+import { cellForward } from './lstm-cell.js';
 import { embeddingSpec, linearSpecs, lstmSpecs, Parameters } from './parameters.js';
 import type { SequenceRequest } from './sequence-operation.js';
 import { softAttentionSequence } from './soft-attention-sequence.js';
@@ -19,6 +20,20 @@ import type {
   SoftAttentionDecoderConfig,
   TeacherForcedBatch,
 } from './types.js';
+
+/** In the order in which the operation takes them (native/attention_step.cc). */
+const STEP_WEIGHTS = [
+  'embed.weight',
+  ...['lstm_cell.weight_ih', 'lstm_cell.bias_ih', 'lstm_cell.weight_hh', 'lstm_cell.bias_hh'],
+  ...['attention.decoder_attn.weight', 'attention.decoder_attn.bias', 'f_beta.weight', 'f_beta.bias'],
+  ...['attention.full_attn.weight', 'fc.weight', 'fc.bias'],
+];
+
+interface StepParts {
+  next: { h: tf.Tensor2D; c: tf.Tensor2D };
+  logits: tf.Tensor2D;
+  alpha: tf.Tensor2D;
+}
 
 export class SoftAttentionDecoder extends BaseDecoder {
   readonly type = 'soft-attention';
@@ -71,34 +86,51 @@ export class SoftAttentionDecoder extends BaseDecoder {
 
   step({ tensors, images }: DecoderState, words: tf.Tensor1D): DecoderStep {
     return tf.tidy(() => {
-      const h = tensors.h as tf.Tensor2D; // (B k, H): k captions of each image
-      const features = images.features as tf.Tensor3D; // (B, P, C)
-      const [size, places, channels] = features.shape;
-      const rows = h.shape[0];
-      const query = this.apply(h, 'attention.decoder_attn'); // (B k, A)
-      const score = this.parameters.get('attention.full_attn.weight') as tf.Tensor as tf.Tensor2D;
-      // The bias of full_attn shifts all places alike: the softmax does not see it.
-      const alpha = tf.softmax(attentionScores(images.keys as tf.Tensor3D, tf.neg(query), score)); // (B k, P)
-      const seen = tf.matMul(tf.reshape(alpha, [size, rows / size, places]), features); // (B, k, C)
-      const context = tf.reshape(seen, [rows, channels]);
-      const gated = tf.mul(tf.sigmoid(this.apply(h, 'f_beta')), context); // (B k, C)
-      const word = tf.gather(this.parameters.get('embed.weight'), words); // (B k, E)
-      const p = (name: string) => this.parameters.get(`lstm_cell.${name}`);
-      const gates: tf.Tensor2D = tf.add(
-        linear(tf.concat([word, gated], 1), p('weight_ih'), p('bias_ih')),
-        linear(h, p('weight_hh'), p('bias_hh')),
-      ); // (B k, 4H)
-      const next = lstmCell(gates, tensors.c as tf.Tensor2D);
+      const scene: Scene = {
+        keys: images.keys as tf.Tensor3D,
+        features: images.features as tf.Tensor3D,
+        score: this.parameters.get('attention.full_attn.weight') as tf.Tensor as tf.Tensor2D,
+      };
+      const [h, c] = [tensors.h as tf.Tensor2D, tensors.c as tf.Tensor2D]; // (B k, H): k captions of each image
+      const small = hasKernels() && h.shape[0] <= FEW_ROWS;
+      const { next, logits, alpha } = small
+        ? this.wholeStep(scene, h, c, words)
+        : this.stepByParts(scene, h, c, words);
       return {
         // Clones share their data, so that a caller may dispose of the old state and keep the new one.
         state: {
           tensors: next,
-          images: { keys: tf.clone(images.keys), features: tf.clone(features) },
+          images: { keys: tf.clone(scene.keys), features: tf.clone(scene.features) },
         },
-        logits: this.apply(next.h, 'fc'), // (B k, V)
-        attention: alpha,
+        logits, // (B k, V)
+        attention: alpha, // (B k, P)
       };
     });
+  }
+
+  /** One operation, which reads every weight once. */
+  private wholeStep(scene: Scene, h: tf.Tensor2D, c: tf.Tensor2D, words: tf.Tensor1D): StepParts {
+    const weights = STEP_WEIGHTS.map((name) => this.parameters.get(name));
+    const inputs = [h, c, words, scene.keys, scene.features, ...weights];
+    const [nextH, nextC, logits, alpha] = kernel('AttentionStep', inputs, 4);
+    return { next: { h: nextH, c: nextC }, logits, alpha };
+  }
+
+  private stepByParts(scene: Scene, h: tf.Tensor2D, c: tf.Tensor2D, words: tf.Tensor1D): StepParts {
+    const p = (name: string) => this.parameters.get(name) as tf.Tensor as tf.Tensor2D;
+    const joined = ['lstm_cell.weight_hh', 'attention.decoder_attn.weight', 'f_beta.weight'];
+    const state: tf.Tensor2D = tf.concat(
+      joined.map((name): tf.Tensor2D => tf.matMul(h, p(name))),
+      1,
+    ); // (B k, 4H + A + C)
+    const cellBias = tf.add(p('lstm_cell.bias_ih'), p('lstm_cell.bias_hh'));
+    const bias = tf.concat([cellBias, p('attention.decoder_attn.bias'), p('f_beta.bias')]) as tf.Tensor;
+    // The bias of full_attn shifts all places alike: the softmax does not see it.
+    const { alpha, z } = attend(scene, state, bias as tf.Tensor1D);
+    const word: tf.Tensor2D = tf.gather(p('embed.weight'), words); // (B k, E)
+    const input: tf.Tensor2D = tf.matMul(tf.concat([word, z], 1), p('lstm_cell.weight_ih')); // (B k, 4H)
+    const next = cellForward({ words: input, state, bias: bias as tf.Tensor1D }, c);
+    return { next: { h: next.h, c: next.c }, logits: this.apply(next.h, 'fc'), alpha };
   }
 
   protected sequence(
