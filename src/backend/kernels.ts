@@ -49,6 +49,17 @@ function processor(): string {
   return [...new Set(readFileSync(cpuinfo, 'utf8').match(lines) ?? [])].join('\n');
 }
 
+/** Why the kernels must not be loaded into a TensorFlow of that kind, or undefined. */
+export function reasonAgainstKernels(
+  kind: 'npm' | 'runtime',
+  usesGpu: boolean,
+  environment: NodeJS.ProcessEnv,
+): string | undefined {
+  if (environment.SHOWTELL_KERNELS === 'off') return 'SHOWTELL_KERNELS is off';
+  if (usesGpu) return 'they are for the CPU';
+  return kind === 'npm' ? 'npm installed this TensorFlow without its headers' : undefined;
+}
+
 /**
  * Loads the library after TensorFlow itself; TensorFlow knows its operations then.
  * @returns why it was not loaded, or undefined

@@ -2,8 +2,8 @@
 import nodeUtil from 'node:util';
 import { messageOf } from '../core/index.js';
 import type { Rejection } from './backend.js';
-import { addonOf, nativePlaces, type Place } from './candidates.js';
-import { loadKernels } from './kernels.js';
+import { addonOf, nativePlaces, type Place, type RuntimePlace } from './candidates.js';
+import { loadKernels, reasonAgainstKernels } from './kernels.js';
 import { require } from './paths.js';
 import { tf } from './tf.js';
 
@@ -46,10 +46,8 @@ function kernelsFor(
   { version, usesGpu }: Omit<NativeRuntime, 'forCuda' | 'kernels'>,
   environment: NodeJS.ProcessEnv,
 ): string {
-  if (environment.SHOWTELL_KERNELS === 'off') return 'SHOWTELL_KERNELS is off';
-  if (usesGpu) return 'they are for the CPU';
-  if (place.kind === 'npm') return 'npm installed this TensorFlow without its headers';
-  return loadKernels(place.directory, version) ?? 'loaded';
+  const against = reasonAgainstKernels(place.kind, usesGpu, environment);
+  return against ?? loadKernels((place as RuntimePlace).directory, version) ?? 'loaded';
 }
 
 /** Loads an addon and registers it, with all its kernels, as the backend `tensorflow`. */

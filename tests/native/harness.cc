@@ -1,0 +1,198 @@
+// Runs every kernel of native/ without TensorFlow, on made-up tensors of odd sizes and on shapes that do not fit: for the
+// sanitizers, and for sums that can be checked by hand. The few functions of TensorFlow's C API that kernels call are here.
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tensorflow/c/kernels.h"
+#include "tensorflow/c/ops.h"
+
+struct TSL_Status {  // TF_Status by its other name
+  TF_Code code = TF_OK;
+  std::string message;
+};
+
+struct TF_Tensor {
+  std::vector<int64_t> shape;
+  std::vector<uint32_t>* data;  // the caller's
+};
+
+struct Given {
+  std::vector<int64_t> shape;
+  std::vector<uint32_t> data;
+};
+
+struct TF_OpKernelContext {
+  std::vector<Given> inputs;
+  std::map<int, Given> outputs;
+  std::string failure;
+};
+
+struct TF_KernelBuilder {
+  std::string name;
+  void (*compute)(void*, TF_OpKernelContext*);
+};
+
+static std::map<std::string, void (*)(void*, TF_OpKernelContext*)>& known() {
+  static std::map<std::string, void (*)(void*, TF_OpKernelContext*)> kernels;
+  return kernels;
+}
+
+extern "C" {
+TF_Status* TF_NewStatus() { return new TF_Status(); }
+void TF_DeleteStatus(TF_Status* status) { delete status; }
+void TF_SetStatus(TF_Status* status, TF_Code code, const char* message) {
+  status->code = code;
+  status->message = message;
+}
+TF_Code TF_GetCode(const TF_Status* status) { return status->code; }
+const char* TF_Message(const TF_Status* status) { return status->message.c_str(); }
+
+void TF_GetInput(TF_OpKernelContext* context, int i, TF_Tensor** tensor, TF_Status*) {
+  Given& given = context->inputs.at(i);
+  *tensor = new TF_Tensor{given.shape, &given.data};
+}
+TF_Tensor* TF_AllocateOutput(TF_OpKernelContext* context, int index, TF_DataType, const int64_t* dims, int count, size_t bytes,
+                             TF_Status*) {
+  Given& made = context->outputs[index];
+  made.shape.assign(dims, dims + count);
+  made.data.assign(bytes / 4, 0x7fc00000u);  // NaN: what a kernel leaves out shows
+  return new TF_Tensor{made.shape, &made.data};
+}
+void TF_DeleteTensor(TF_Tensor* tensor) { delete tensor; }
+int64_t TF_Dim(const TF_Tensor* tensor, int axis) { return tensor->shape.at(axis); }
+int TF_NumDims(const TF_Tensor* tensor) { return static_cast<int>(tensor->shape.size()); }
+int64_t TF_TensorElementCount(const TF_Tensor* tensor) { return static_cast<int64_t>(tensor->data->size()); }
+void* TF_TensorData(const TF_Tensor* tensor) { return tensor->data->data(); }
+void TF_OpKernelContext_Failure(TF_OpKernelContext* context, TF_Status* status) { context->failure = status->message; }
+
+TF_OpDefinitionBuilder* TF_NewOpDefinitionBuilder(const char*) { return nullptr; }
+void TF_OpDefinitionBuilderAddInput(TF_OpDefinitionBuilder*, const char*) {}
+void TF_OpDefinitionBuilderAddOutput(TF_OpDefinitionBuilder*, const char*) {}
+void TF_OpDefinitionBuilderSetShapeInferenceFunction(TF_OpDefinitionBuilder*,
+                                                     void (*)(TF_ShapeInferenceContext*, TF_Status*)) {}
+void TF_RegisterOpDefinition(TF_OpDefinitionBuilder*, TF_Status*) {}
+TF_KernelBuilder* TF_NewKernelBuilder(const char* name, const char*, void* (*)(TF_OpKernelConstruction*),
+                                      void (*compute)(void*, TF_OpKernelContext*), void (*)(void*)) {
+  return new TF_KernelBuilder{name, compute};
+}
+void TF_RegisterKernelBuilder(const char*, TF_KernelBuilder* builder, TF_Status*) {
+  known()[builder->name] = builder->compute;
+  delete builder;
+}
+}
+
+static std::mt19937 generator(1);
+
+static Given floats(std::vector<int64_t> shape, float scale = 1) {
+  Given given{shape, {}};
+  int64_t count = 1;
+  for (int64_t size : shape) count *= size;
+  std::uniform_real_distribution<float> uniform(-scale, scale);
+  for (int64_t i = 0; i < count; i++) {
+    const float value = uniform(generator);
+    uint32_t bits;
+    std::memcpy(&bits, &value, 4);
+    given.data.push_back(bits);
+  }
+  return given;
+}
+
+static Given integers(std::vector<int32_t> values) {
+  return {{static_cast<int64_t>(values.size())}, std::vector<uint32_t>(values.begin(), values.end())};
+}
+
+static void fail(const std::string& what) {
+  std::printf("failed: %s\n", what.c_str());
+  std::exit(1);
+}
+
+// Runs a kernel; every number that it gives must be finite.
+static std::map<int, Given> run(const std::string& name, std::vector<Given> inputs) {
+  TF_OpKernelContext context{std::move(inputs), {}, ""};
+  known().at(name)(nullptr, &context);
+  if (!context.failure.empty()) fail(name + ": " + context.failure);
+  for (auto& [index, output] : context.outputs) {
+    for (uint32_t bits : output.data) {
+      float value;
+      std::memcpy(&value, &bits, 4);
+      if (!std::isfinite(value)) fail(name + ": output " + std::to_string(index) + " is not finite");
+    }
+  }
+  return context.outputs;
+}
+
+// A kernel must refuse, and say which input it is.
+static void refuses(const std::string& name, std::vector<Given> inputs, const std::string& word) {
+  TF_OpKernelContext context{std::move(inputs), {}, ""};
+  known().at(name)(nullptr, &context);
+  if (context.failure.find(word) == std::string::npos) fail(name + " took a wrong " + word + ": " + context.failure);
+}
+
+int main() {
+  for (const int64_t scale : {1, 3, 40}) {
+    const int64_t B = 2 + scale, P = 5, A = 7 * scale, C = 9 * scale, H = 3 * scale, E = 4, V = 11 + 60 * scale;
+    const int64_t J = 4 * H + A + C, n = B - 1;
+    const Given keys = floats({B, P, A}), features = floats({B, P, C}), weight = floats({A, 1});
+    for (const int64_t rows : {n, B, 3 * B}) {
+      auto seen = run("ShowtellAttend", {floats({rows, J}), floats({J}), keys, features, weight});
+      if (rows > B) continue;
+      auto back = run("ShowtellAttendGradient", {floats({rows, C}), floats({rows, 4 * H}), keys, features, weight, seen[0],
+                                                 seen[1], seen[2], seen[3]});
+      auto cell = run("ShowtellCell", {floats({rows, 4 * H}), floats({rows, J}), floats({rows, 4 * H}), floats({J}),
+                                       floats({rows, H}, 90)});
+      run("ShowtellCell", {floats({rows, 4 * H}), floats({rows, 4 * H}, 200), floats({0, 4 * H}), floats({4 * H}),
+                           floats({rows, H})});
+      for (const int64_t later : {int64_t{0}, rows - 1, rows}) {
+        run("ShowtellCellGradient",
+            {floats({rows, H}), floats({later, H}), floats({later, H}), cell[2], cell[3], floats({rows, H})});
+      }
+    }
+    const auto total = static_cast<int64_t>(B + n + 1 + 4);
+    run("ShowtellKeysGradient", {keys, floats({total, A}), floats({total, P}),
+                                 integers({static_cast<int32_t>(B), static_cast<int32_t>(n), 1})});
+    for (const int64_t rows : {1, 2, 3, 4, 5, 17}) {
+      run("ShowtellLinear", {floats({rows, A}), floats({A, V}), floats({V})});
+      run("ShowtellLogSumExp", {floats({rows, V}, 1e4)});
+    }
+    for (const int64_t rows : {B, 2 * B}) {
+      const auto step = [&](int32_t word) -> std::vector<Given> {
+        return {floats({rows, H}), floats({rows, H}), integers(std::vector<int32_t>(rows, word)), keys, features,
+                floats({V, E}), floats({E + C, 4 * H}), floats({4 * H}), floats({H, 4 * H}), floats({4 * H}),
+                floats({H, A}), floats({A}), floats({H, C}), floats({C}), weight, floats({H, V}), floats({V})};
+      };
+      run("ShowtellAttentionStep", step(static_cast<int32_t>(V - 1)));
+      refuses("ShowtellAttentionStep", step(static_cast<int32_t>(V)), "words");
+      refuses("ShowtellAttentionStep", step(-1), "words");
+    }
+    refuses("ShowtellLinear", {floats({2, A}), floats({A + 1, V}), floats({V})}, "weight");
+    refuses("ShowtellLinear", {floats({2, A}), floats({A, V}), floats({V - 1})}, "bias");
+    refuses("ShowtellLinear", {floats({A}), floats({A, V}), floats({V})}, "x");
+    refuses("ShowtellAttend", {floats({B, J}), floats({J}), keys, floats({B, P + 1, C}), weight}, "features");
+    refuses("ShowtellAttend", {floats({B + 1, J}), floats({J}), keys, features, weight}, "joint");
+    refuses("ShowtellAttend", {floats({B, A}), floats({A}), keys, features, weight}, "joint");
+    refuses("ShowtellAttend", {floats({B, J}), floats({J}), keys, features, floats({A + 1, 1})}, "weight");
+    refuses("ShowtellKeysGradient", {keys, floats({total, A}), floats({total, P}), integers({static_cast<int32_t>(B + 1)})},
+            "rows");
+    refuses("ShowtellKeysGradient", {keys, floats({1, A}), floats({1, P}), integers({2})}, "rows");
+    refuses("ShowtellCell", {floats({2, 4 * H}), floats({2, 4 * H - 1}), floats({0, 4 * H}), floats({4 * H}), floats({2, H})},
+            "b has");
+    refuses("ShowtellCellGradient", {floats({2, H}), floats({3, H}), floats({3, H}), floats({2, 4 * H}), floats({2, H}),
+                                     floats({2, H})},
+            "more rows");
+  }
+  // 1 2 | 3 4 times the identity, plus 10 20.
+  auto known = run("ShowtellLinear", {{{2, 2}, {0x3f800000, 0x40000000, 0x40400000, 0x40800000}},
+                                      {{2, 2}, {0x3f800000, 0, 0, 0x3f800000}},
+                                      {{2}, {0x41200000, 0x41a00000}}});
+  const std::vector<uint32_t> expected = {0x41300000, 0x41b00000, 0x41500000, 0x41c00000};
+  if (known[0].data != expected) fail("ShowtellLinear computes something else");
+  std::printf("ok\n");
+  return 0;
+}

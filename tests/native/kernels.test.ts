@@ -1,0 +1,53 @@
+/**
+ * Our kernels (native/) by themselves, under the sanitizers of the compiler: reads and writes out of bounds, overflows, shapes
+ * that do not fit. Skipped with a message where no compiler with sanitizers, or no header of TensorFlow, is found.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+import { kernelSources } from '../../src/backend/kernels.js';
+import { runtimeDirectory } from '../../src/backend/runtime.js';
+
+const headers = join(runtimeDirectory(process.env, 'cpu'), 'tensorflow', 'include');
+const harness = fileURLToPath(new URL('harness.cc', import.meta.url));
+const compiler = process.env.CXX?.trim() || 'c++';
+const sanitize = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
+
+function run(command: string, argv: string[], input = '') {
+  return spawnSync(command, argv, {
+    input,
+    encoding: 'utf8',
+    // The threads of the pool live as long as the process: they are not leaks.
+    env: { ...process.env, ASAN_OPTIONS: 'detect_leaks=0', TF_NUM_INTRAOP_THREADS: '3' },
+  });
+}
+
+function whyNot(): string | undefined {
+  if (!existsSync(join(headers, 'tensorflow', 'c', 'kernels.h')))
+    return 'no header of TensorFlow is in the cache';
+  const trial = run(compiler, ['-x', 'c++', ...sanitize, '-', '-o', '/dev/null'], 'int main() { return 0; }');
+  return trial.status === 0 ? undefined : `${compiler} with sanitizers does not work here`;
+}
+
+const reason = whyNot();
+if (reason) process.stderr.write(`the kernels are not run under sanitizers: ${reason}\n`);
+
+it.skipIf(reason)('kernels read and write only what is theirs, and refuse shapes that do not fit', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'showtell-kernels-'));
+  try {
+    const program = join(folder, 'harness');
+    const sources = kernelSources().filter((file) => file.endsWith('.cc') && basename(file) !== 'addon.cc');
+    const built = run(compiler, [
+      ...['-std=c++17', '-g', '-O1', '-fopenmp-simd', ...sanitize],
+      ...['-I', join(sources[0], '..'), '-I', headers, ...sources, harness, '-o', program, '-lpthread'],
+    ]);
+    expect(built.stderr).not.toMatch(/error:/);
+    const { status, stdout, stderr } = run(program, []);
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: 'ok\n', stderr: '' });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
