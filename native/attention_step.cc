@@ -75,11 +75,13 @@ void attentionStep(TF_OpKernelContext* c) {
   });
   addProduct({input.data(), size + channels}, rows, size + channels, inputWeight.floats(), 4 * hidden, gates.data(),
              4 * hidden);
-  std::vector<float> tanhCell(hidden);
-  for (int64_t row = 0; row < rows; row++) {
-    cellRow(gates.data() + row * 4 * hidden, cell.floats() + row * hidden, hidden, next + row * hidden,
-            nextCell + row * hidden, tanhCell.data());
-  }
+  parallel(rows, 6.0 * hidden, [&](int64_t begin, int64_t end) {
+    std::vector<float> tanhCell(hidden);
+    for (int64_t row = begin; row < end; row++) {
+      cellRow(gates.data() + row * 4 * hidden, cell.floats() + row * hidden, hidden, next + row * hidden,
+              nextCell + row * hidden, tanhCell.data());
+    }
+  });
   fillRows(wordBias.floats(), rows, vocabulary, logits, vocabulary);
   addProduct({next, hidden}, rows, hidden, wordWeight.floats(), vocabulary, logits, vocabulary);
 }

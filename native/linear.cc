@@ -18,6 +18,9 @@ constexpr int64_t kLanes = 16;
 constexpr int kVectors = 4;
 constexpr int kRows = 4;
 constexpr int64_t kColumns = kLanes * kVectors;
+// Rows of W that are copied side by side where more rows of x than `kRows` read them: W's own rows often lie a power of two
+// apart, and such addresses share the same few places of a cache.
+constexpr int64_t kDepth = 128;
 
 inline Vector load(const float* from) {
   Vector vector;
@@ -70,6 +73,16 @@ void vectors(Rows x, int64_t rows, int64_t inner, const float* w, int64_t column
   }
 }
 
+// `kColumns` columns of W for many rows of x.
+void packed(Rows x, int64_t rows, int64_t inner, const float* w, int64_t columns, float* y, int64_t yStride) {
+  alignas(64) float copy[kDepth * kColumns];
+  for (int64_t k = 0; k < inner; k += kDepth) {
+    const int64_t depth = std::min(kDepth, inner - k);
+    for (int64_t i = 0; i < depth; i++) std::memcpy(copy + i * kColumns, w + (k + i) * columns, kColumns * sizeof(float));
+    vectors<kVectors>({x.data + k, x.stride}, rows, depth, copy, kColumns, y, yStride);
+  }
+}
+
 void linear(TF_OpKernelContext* c) {
   const Input x(c, 0, "x"), weight(c, 1, "weight"), bias(c, 2, "bias");
   const int64_t rows = x.expect({-1, -1}).size(0), inner = x.size(1);
@@ -95,7 +108,7 @@ void addProduct(Rows x, int64_t rows, int64_t inner, const float* weight, int64_
     for (int64_t n = begin; n < end; n++) {
       int64_t column = n * kColumns, width = std::min(kColumns, columns - column);
       if (width == kColumns) {
-        vectors<kVectors>(x, rows, inner, weight + column, columns, y + column, yStride);
+        (rows > kRows ? packed : vectors<kVectors>)(x, rows, inner, weight + column, columns, y + column, yStride);
         continue;
       }
       for (; width >= kLanes; column += kLanes, width -= kLanes) {

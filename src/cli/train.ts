@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { loadConfig } from '../config/index.js';
-import { cacheDirectory } from '../core/index.js';
+import { cacheDirectory, type ProfileRow } from '../core/index.js';
 import { train } from '../train/index.js';
 import { weightsSource } from './options.js';
 import { defineCommand, interruptedCode } from './types.js';
@@ -28,6 +28,11 @@ export const command = defineCommand({
       default: false,
       describe: 'replace an earlier training in the output directory',
     },
+    profile: {
+      type: 'boolean',
+      default: false,
+      describe: 'say at the end where the time went: data, forward, backward, optimizer, logging',
+    },
   },
   examples: [
     ['showtell train --config configs/flickr8k-mobilenetv2-attention.yaml', 'train the recipe'],
@@ -39,6 +44,7 @@ export const command = defineCommand({
       log,
       signal,
       overwrite: args.overwrite,
+      profile: args.profile,
       cacheDirectory: cacheDirectory(environment, process.platform),
       weights: weightsSource(environment),
     });
@@ -48,6 +54,22 @@ export const command = defineCommand({
       print(`best epoch ${epoch}: validation BLEU-1..4 ${scores}`);
       print(`checkpoint: ${join(result.output, 'best')}`);
     }
+    for (const line of profileLines(result.profile ?? [])) print(line);
     return result.interrupted ? interruptedCode : 0;
   },
 });
+
+function profileLines(rows: ProfileRow[]): string[] {
+  if (rows.length === 0) return [];
+  const total = rows.reduce((sum, { seconds }) => sum + seconds, 0);
+  const width = Math.max(...rows.map(({ section }) => section.length));
+  const line = (section: string, seconds: string, each: string, share: string) =>
+    `${section.padEnd(width)}  ${seconds.padStart(9)}  ${each.padStart(9)}  ${share.padStart(6)}`;
+  return [
+    line('', 'seconds', 'ms each', 'share'),
+    ...rows.map(({ section, seconds, times }) => {
+      const each = ((1000 * seconds) / times).toFixed(1);
+      return line(section, seconds.toFixed(2), each, `${((100 * seconds) / total).toFixed(1)} %`);
+    }),
+  ];
+}

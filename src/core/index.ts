@@ -4,6 +4,7 @@ export * from './files.js';
 export * from './half.js';
 export * from './html.js';
 export * from './log.js';
+export * from './profile.js';
 export * from './random.js';
 export * from './replies.js';
 export * from './threads.js';

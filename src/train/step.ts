@@ -5,6 +5,7 @@
  */
 import { tf } from '../backend/index.js';
 import type { Config } from '../config/index.js';
+import { mark } from '../core/index.js';
 import type { CaptionBatch } from '../data/index.js';
 import { poolForDecoder } from '../infer/index.js';
 import type { Decoder, Encoder } from '../models/index.js';
@@ -65,6 +66,7 @@ export class TrainingStep {
       gives === 'features'
         ? this.decoderOnly(input, batch, seed)
         : this.throughEncoder(input as tf.Tensor4D, gives.after, batch, seed);
+    mark('clipping');
     // Clipped together: one name space for both.
     const gradients: Gradients = new Map([
       ...[...encoder].map(([name, gradient]) => [`encoder.${name}`, gradient] as const),
@@ -72,6 +74,7 @@ export class TrainingStep {
     ]);
     const clip = this.config.training.clipNorm ?? Number.POSITIVE_INFINITY;
     const clipped = clipByGlobalNorm(gradients, clip);
+    mark('optimizer');
     for (const [prefix, { adam, learningRate, variables }] of Object.entries(this.parts)) {
       adam.options.learningRate = learningRate * share;
       const own: Gradients = new Map();
@@ -99,6 +102,7 @@ export class TrainingStep {
     const after = stages[stages.indexOf(trainedFrom!) - 1] ?? null;
     const maps = after === given ? input : this.encoder.forward(input, after, { after: given });
     const variables = [...this.parts.encoder.variables.values(), ...this.parts.decoder.variables.values()];
+    mark('encoder and decoder');
     const { value: loss, grads } = tf.variableGrads(() => {
       const map = this.encoder.forward(maps, stage, { after, training: true });
       const features = poolForDecoder(this.encoder, this.decoder, map);

@@ -5,7 +5,18 @@ import { setImmediate } from 'node:timers/promises';
 import { prepareBackend } from '../backend/index.js';
 import { saveCheckpoint, type CheckpointMetrics } from '../checkpoint/index.js';
 import { formatConfig, type Config } from '../config/index.js';
-import { cacheDirectory, Random, silentLog, UserError, writeFileAtomic, type Log } from '../core/index.js';
+import {
+  cacheDirectory,
+  endProfile,
+  mark,
+  Random,
+  silentLog,
+  startProfile,
+  UserError,
+  writeFileAtomic,
+  type Log,
+  type ProfileRow,
+} from '../core/index.js';
 import { prefetch } from '../data/index.js';
 import type { PullOptions } from '../models/index.js';
 import { prepareTraining, type TrainingData } from './data.js';
@@ -27,6 +38,8 @@ export interface TrainOptions {
   weights?: Pick<PullOptions, 'mirror' | 'proxies'>;
   /** Replace an earlier training in `config.output`. */
   overwrite?: boolean;
+  /** Measure where the time goes. */
+  profile?: boolean;
 }
 
 export interface TrainingResult {
@@ -36,6 +49,8 @@ export interface TrainingResult {
   best: EpochEntry | null;
   entries: JournalEntry[];
   interrupted: boolean;
+  /** Where the time went, if that was asked for. */
+  profile?: ProfileRow[];
 }
 
 function prepareOutput(config: Config, overwrite: boolean): Journal {
@@ -68,14 +83,13 @@ export async function train(config: Config, options: TrainOptions = {}): Promise
     cacheDirectory: options.cacheDirectory ?? cacheDirectory(process.env, process.platform),
   });
   try {
-    return await new Run(
-      config,
-      data,
-      prepareOutput(config, options.overwrite ?? false),
-      log,
-      options.signal,
-    ).run();
+    const journal = prepareOutput(config, options.overwrite ?? false);
+    const run = new Run(config, data, journal, log, options.signal);
+    if (!options.profile) return await run.run();
+    startProfile();
+    return { ...(await run.run()), profile: endProfile() };
   } finally {
+    if (options.profile) endProfile();
     await data.close();
     data.encoder.dispose();
     data.decoder.dispose();
@@ -179,8 +193,10 @@ class Run {
         () => READ_AHEAD,
         async (batch) => ({ batch, input: await source.read(batch.images, epoch, read++) }),
       );
+      mark('waiting for data');
       for await (const { batch, input } of batches) {
         if (this.stopped) break;
+        mark('to the device');
         this.step++;
         const dropoutSeed = Random.for(seed, 'dropout', this.step).integer(2 ** 31);
         const tensor = input();
@@ -191,6 +207,7 @@ class Run {
         );
         tensor.dispose();
         done++;
+        mark('logging');
         if (meter.count >= training.logEvery) report();
         const rate = total.tokens / total.seconds;
         bar.update(
@@ -201,6 +218,7 @@ class Run {
         );
         // A turn of the event loop, so that Ctrl-C and the bar get their time.
         await setImmediate();
+        mark('waiting for data');
       }
       if (meter.count > 0) report();
     } finally {
@@ -213,6 +231,7 @@ class Run {
   }
 
   private async finishEpoch(epoch: number, trained: { loss: number; rate: number }): Promise<void> {
+    mark('validation');
     const validation = await validate(this.config, this.data, epoch, this.log);
     const better = !this.best || validation.bleu[3] > this.best.validation.bleu[3];
     const entry: EpochEntry = {
@@ -225,11 +244,13 @@ class Run {
       wordsPerSecond: trained.rate,
       seconds: this.seconds,
     };
+    mark('checkpoint');
     this.epochsWithoutGain = better ? 0 : this.epochsWithoutGain + 1;
     if (better) this.best = entry;
     this.save('last', epoch, trained.loss, validation);
     if (better) this.save('best', epoch, trained.loss, validation);
     this.journal.add(entry);
+    mark(undefined);
     const scores = validation.bleu.map((value) => (100 * value).toFixed(1)).join(' / ');
     this.log.info(
       `epoch ${epoch}: loss ${trained.loss.toFixed(3)}, ${trained.rate.toFixed(0)} words/s, ` +

@@ -7,6 +7,7 @@
  * Backward, from the last step on:            dgates, dc_ = cell backward;  dh_ = dgates Whh'
  * and over all rows:  dWih = x' dgates,  dWhh = h_' dgates,  db = sum dgates,  dx = dgates Wih'.
  */
+import { mark } from '../../core/index.js';
 import { matrixProducts, tf, type MatrixProducts } from '../../backend/index.js';
 import type { Lookup } from './base.js';
 import { dropoutMask } from './cells.js';
@@ -107,6 +108,7 @@ export function lstmSequence(
   batch: TeacherForcedBatch,
   { dropoutSeed, gradients: wanted, featureGradient }: SequenceRequest,
 ): LossAndGradients {
+  mark('forward');
   const packed = pack(batch);
   const { size } = batch;
   const { layers, dropout, outputDropout } = config;
@@ -142,6 +144,7 @@ export function lstmSequence(
     );
     if (!wanted) return { loss: projection.loss, gradients: {} };
 
+    mark('backward');
     const gradients: Record<string, tf.Tensor> = {
       'linear.weight': projection.weight!,
       'linear.bias': projection.bias!,

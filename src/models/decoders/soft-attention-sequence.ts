@@ -14,6 +14,7 @@
  *   dh_ = [dgates | dq | db] J'
  * and over all words:  dJ = h_' [dgates | dq | db],  dWx = x' dgates,  dWz = z' dgates,  dx = dgates Wx'.
  */
+import { mark } from '../../core/index.js';
 import { matrixProducts, tf, type MatrixProducts } from '../../backend/index.js';
 import {
   attend,
@@ -76,6 +77,7 @@ export function softAttentionSequence(
   batch: TeacherForcedBatch,
   request: SequenceRequest,
 ): LossAndGradients {
+  mark('forward');
   const packed = pack(batch);
   const products = matrixProducts();
   const result = tf.tidy(() => {
@@ -120,6 +122,7 @@ export function softAttentionSequence(
     );
     if (!request.gradients) return { loss: projection.loss, gradients: {} };
 
+    mark('backward');
     const back = stepsBackward(products, weights, packed, traces, scene, projection.dHidden!);
     const joined = <T>(steps: T[], part: (step: T) => tf.Tensor2D) =>
       concatSteps(steps.map(part), packed.filling);

@@ -1,4 +1,5 @@
 /** The two ends of a sequence, all words of a batch at once: word vectors going in, the loss coming out. */
+import { mark } from '../../core/index.js';
 import { isNative, nativeOp, tf, type MatrixProducts } from '../../backend/index.js';
 import type { PackedBatch } from './packed.js';
 import { firstRows } from './rows.js';
@@ -78,6 +79,7 @@ export function projectionLoss(
     const { losses, dLogits } = crossEntropy(logits, targets);
     const loss = tf.mean(firstRows(losses, words)) as tf.Scalar;
     if (!gradients) return { loss };
+    mark('backward of the projection');
     const share = 1 / words;
     const dDropped = products.matMul(dLogits, weight, false, true); // (N, H)
     return {
