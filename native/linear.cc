@@ -21,6 +21,9 @@ constexpr int64_t kColumns = kLanes * kVectors;
 // Rows of W that are copied side by side where more rows of x than `kRows` read them: W's own rows often lie a power of two
 // apart, and such addresses share the same few places of a cache.
 constexpr int64_t kDepth = 128;
+constexpr int64_t kWide = 256;
+// Rows of W that are asked for before they are copied.
+constexpr int64_t kAhead = 6;
 
 inline Vector load(const float* from) {
   Vector vector;
@@ -73,13 +76,25 @@ void vectors(Rows x, int64_t rows, int64_t inner, const float* w, int64_t column
   }
 }
 
-// `kColumns` columns of W for many rows of x.
-void packed(Rows x, int64_t rows, int64_t inner, const float* w, int64_t columns, float* y, int64_t yStride) {
-  alignas(64) float copy[kDepth * kColumns];
+// Columns 0..`width` of W for many rows of x; `width` is a multiple of `kColumns`, at most `kWide`.
+void packed(Rows x, int64_t rows, int64_t inner, const float* w, int64_t columns, int64_t width, float* y,
+            int64_t yStride) {
+  alignas(64) static thread_local float copy[kDepth * kWide];
   for (int64_t k = 0; k < inner; k += kDepth) {
     const int64_t depth = std::min(kDepth, inner - k);
-    for (int64_t i = 0; i < depth; i++) std::memcpy(copy + i * kColumns, w + (k + i) * columns, kColumns * sizeof(float));
-    vectors<kVectors>({x.data + k, x.stride}, rows, depth, copy, kColumns, y, yStride);
+    for (int64_t i = 0; i < depth; i++) {
+      const float* row = w + (k + i) * columns;
+      for (int64_t j = 0; j < width; j += kColumns) {
+        for (int v = 0; v < kVectors; v++) {
+          if (k + i + kAhead < inner) __builtin_prefetch(row + kAhead * columns + j + v * kLanes);
+          const Vector weights = load(row + j + v * kLanes);
+          std::memcpy(copy + j * kDepth + i * kColumns + v * kLanes, &weights, sizeof weights);
+        }
+      }
+    }
+    for (int64_t j = 0; j < width; j += kColumns) {
+      vectors<kVectors>({x.data + k, x.stride}, rows, depth, copy + j * kDepth, kColumns, y + j, yStride);
+    }
   }
 }
 
@@ -103,14 +118,19 @@ void fillRows(const float* bias, int64_t rows, int64_t columns, float* y, int64_
 
 void addProduct(Rows x, int64_t rows, int64_t inner, const float* weight, int64_t columns, float* y,
                 int64_t yStride) {
-  const int64_t blocks = (columns + kColumns - 1) / kColumns;
-  parallel(blocks, 0.02 * inner * kColumns * std::max<int64_t>(rows, 2), [&](int64_t begin, int64_t end) {
+  const int64_t wide = rows > kRows ? kWide : kColumns;
+  const int64_t blocks = (columns + wide - 1) / wide;
+  parallel(blocks, 0.02 * inner * wide * std::max<int64_t>(rows, 2), [&](int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; n++) {
-      int64_t column = n * kColumns, width = std::min(kColumns, columns - column);
-      if (width == kColumns) {
-        (rows > kRows ? packed : vectors<kVectors>)(x, rows, inner, weight + column, columns, y + column, yStride);
-        continue;
+      int64_t column = n * wide, width = std::min(wide, columns - column);
+      const int64_t whole = width / kColumns * kColumns;
+      if (whole > 0 && rows > kRows) {
+        packed(x, rows, inner, weight + column, columns, whole, y + column, yStride);
+      } else if (whole > 0) {
+        vectors<kVectors>(x, rows, inner, weight + column, columns, y + column, yStride);
       }
+      column += whole;
+      width -= whole;
       for (; width >= kLanes; column += kLanes, width -= kLanes) {
         vectors<1>(x, rows, inner, weight + column, columns, y + column, yStride);
       }

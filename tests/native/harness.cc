@@ -157,7 +157,7 @@ int main() {
     const auto total = static_cast<int64_t>(B + n + 1 + 4);
     run("ShowtellKeysGradient", {keys, floats({total, A}), floats({total, P}),
                                  integers({static_cast<int32_t>(B), static_cast<int32_t>(n), 1})});
-    for (const int64_t rows : {1, 2, 3, 4, 5, 17}) {
+    for (const int64_t rows : {1, 2, 3, 4, 5, 17, 70}) {
       run("ShowtellLinear", {floats({rows, A}), floats({A, V}), floats({V})});
       run("ShowtellLogSumExp", {floats({rows, V}, 1e4)});
     }

@@ -6,7 +6,7 @@ import { hasKernels, kernel, randomUniform, tf } from '../../backend/index.js';
  * Rows up to which our kernels read a weight matrix faster as it is than TensorFlow lays it out anew, and a step costs less
  * as one operation.
  */
-export const FEW_ROWS = 16;
+export const FEW_ROWS = 64;
 
 /** x W + b: (B, in) -> (B, out); has no gradient of its own. */
 export function linear(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor2D {

@@ -59,6 +59,8 @@ await describeNative(() => {
       [1, 5],
       [3, 2],
       [17, 1],
+      [70, 1],
+      [30, 3],
       [9, 3],
     ])('steps alike: %i images with %i captions each', (images, captions) => {
       const rows = images * captions;
