@@ -44,8 +44,9 @@ export class StoreWriter {
     this.end = journal.end;
   }
 
-  /** images/s so far */
+  /** images/s so far; nothing while all were known already */
   rate(): string {
+    if (this.encoded === 0) return '';
     const seconds = (performance.now() - this.started) / 1000;
     return `${(this.encoded / seconds).toFixed(0)} images/s`;
   }

@@ -58,14 +58,14 @@ export async function postCaptions(c: Context, service: CaptionService): Promise
     c.header('X-Accel-Buffering', 'no'); // or nginx keeps the words to itself
     return streamSSE(c, async (stream) => {
       stream.onAbort(() => cut.abort(new Error('the client left')));
+      const write = (event: string, data: unknown) => stream.writeSSE({ event, data: JSON.stringify(data) });
       // A client that does not read must not keep its place beyond the deadline.
-      const say = (event: string, data: unknown) =>
-        raced(stream.writeSSE({ event, data: JSON.stringify(data) }), signal);
+      const say = (event: string, data: unknown) => raced(write(event, data), signal);
       try {
         await Promise.all(
           models.map(async (model) => {
             const result = await run(model, (words, caption) => {
-              say('words', { model: model.id, words, caption }).catch(() => {}); // the deadline tells
+              void write('words', { model: model.id, words, caption });
             });
             await say('result', result);
           }),
@@ -75,7 +75,7 @@ export async function postCaptions(c: Context, service: CaptionService): Promise
         cut.abort(error); // the other models need not go on
         if (stream.aborted || request.signal.aborted) return;
         const body = errorBody(service.refusalOf(error).refusal);
-        void stream.writeSSE({ event: 'error', data: JSON.stringify(body) });
+        void write('error', body);
       } finally {
         end();
       }
