@@ -171,6 +171,12 @@ int main() {
       refuses("ShowtellAttentionStep", step(static_cast<int32_t>(V)), "words");
       refuses("ShowtellAttentionStep", step(-1), "words");
     }
+    for (const char* activation : {"", "Relu", "Relu6", "HardSigmoid", "HardSwish"}) {
+      const std::string name = std::string("ShowtellBias") + activation;
+      run(name, {floats({B, 3, P, C}, 9), floats({C}, 9)});
+      refuses(name, {floats({B, 3, P, C}), floats({C + 1})}, "bias");
+      refuses(name, {floats({B, C}), floats({C})}, "bias");
+    }
     refuses("ShowtellLinear", {floats({2, A}), floats({A + 1, V}), floats({V})}, "weight");
     refuses("ShowtellLinear", {floats({2, A}), floats({A, V}), floats({V - 1})}, "bias");
     refuses("ShowtellLinear", {floats({A}), floats({A, V}), floats({V})}, "x");

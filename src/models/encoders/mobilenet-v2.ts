@@ -20,15 +20,13 @@ const groups = [
   { expansion: 6, outputs: 320, blocks: 1, stride: 1 },
 ];
 
-const relu6: Layer = (x) => tf.relu6(x);
-
 function convolutionRelu6(
   parameters: EncoderParameters,
   name: string,
   shape: { inputs: number; outputs: number; kernel: number; stride?: number; depthwise?: boolean },
 ): Layer {
-  const run = convolution(parameters, { name: `${name}.0`, norm: `${name}.1`, epsilon: EPSILON, ...shape });
-  return (x) => tf.tidy(() => relu6(run(x)));
+  const names = { name: `${name}.0`, norm: `${name}.1` };
+  return convolution(parameters, { ...names, epsilon: EPSILON, activation: 'Relu6', ...shape });
 }
 
 /** Inverted residual: 1x1 to more channels, 3x3 depthwise, 1x1 to `outputs` without an activation. */

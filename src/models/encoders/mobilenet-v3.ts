@@ -4,10 +4,11 @@
  */
 import { tf } from '../../backend/index.js';
 import {
+  type Activation,
+  type ConvolutionSpec,
   convolution,
   type EncoderParameters,
   frozenLinear,
-  hardSigmoid,
   hardSwish,
   type Layer,
 } from '../layers/index.js';
@@ -21,12 +22,11 @@ interface Block {
   expanded: number;
   outputs: number;
   squeeze: boolean;
-  activation: Layer;
+  activation: Activation;
   stride: number;
 }
 
-const relu: Layer = (x) => tf.relu(x);
-const swish: Layer = (x) => hardSwish(x);
+const [relu, swish]: Activation[] = ['Relu', 'HardSwish'];
 
 // prettier-ignore
 const small: Block[] = [
@@ -67,11 +67,11 @@ function divisibleBy8(channels: number): number {
   return rounded < 0.9 * channels ? rounded + 8 : rounded;
 }
 
-/** Convolution and BatchNorm, with no activation. */
+/** Convolution and BatchNorm, with no activation unless it is given. */
 function normed(
   parameters: EncoderParameters,
   name: string,
-  shape: { inputs: number; outputs: number; kernel: number; stride?: number; depthwise?: boolean },
+  shape: Pick<ConvolutionSpec, 'inputs' | 'outputs' | 'kernel' | 'stride' | 'depthwise' | 'activation'>,
 ): Layer {
   return convolution(parameters, { name: `${name}.0`, norm: `${name}.1`, epsilon: EPSILON, ...shape });
 }
@@ -83,16 +83,18 @@ function squeezeExcitation(parameters: EncoderParameters, name: string, channels
     inputs: channels,
     outputs: squeezed,
     kernel: 1,
+    activation: 'Relu',
   });
   const fc2 = convolution(parameters, {
     name: `${name}.fc2`,
     inputs: squeezed,
     outputs: channels,
     kernel: 1,
+    activation: 'HardSigmoid',
   });
   return (x) => {
     const mean = tf.mean(x, [1, 2], true) as tf.Tensor4D; // (B, 1, 1, C)
-    return tf.mul(x, hardSigmoid(fc2(tf.relu(fc1(mean))))); // (B, H, W, C)
+    return tf.mul(x, fc2(fc1(mean))); // (B, H, W, C)
   };
 }
 
@@ -102,9 +104,9 @@ function block(parameters: EncoderParameters, name: string, inputs: number, spec
   let parts = 0;
   const part = () => `${name}.block.${parts++}`;
   if (expanded !== inputs)
-    layers.push(normed(parameters, part(), { inputs, outputs: expanded, kernel: 1 }), activation);
-  const depthwise = { inputs: expanded, outputs: expanded, kernel, stride, depthwise: true };
-  layers.push(normed(parameters, part(), depthwise), activation);
+    layers.push(normed(parameters, part(), { inputs, outputs: expanded, kernel: 1, activation }));
+  const depthwise = { inputs: expanded, outputs: expanded, kernel, stride, depthwise: true, activation };
+  layers.push(normed(parameters, part(), depthwise));
   if (squeeze) layers.push(squeezeExcitation(parameters, part(), expanded));
   layers.push(normed(parameters, part(), { inputs: expanded, outputs, kernel: 1 }));
   const residual = stride === 1 && inputs === outputs;
@@ -128,14 +130,7 @@ function mobileNetV3(
     stages.push({ name, build: () => build(name), stride, channels });
   };
   const addConvolution = (shape: { inputs: number; outputs: number; kernel: number; stride: number }) =>
-    add(
-      (name) => {
-        const run = normed(parameters, name, shape);
-        return (x) => tf.tidy(() => swish(run(x)));
-      },
-      shape.stride,
-      shape.outputs,
-    );
+    add((name) => normed(parameters, name, { ...shape, activation: swish }), shape.stride, shape.outputs);
   let channels = 16;
   addConvolution({ inputs: 3, outputs: channels, kernel: 3, stride: 2 });
   for (const spec of blocks) {

@@ -1,5 +1,6 @@
 /** Convolutions with PyTorch's padding, each with its BatchNorm: folded in, or by the batch's own statistics. */
-import { tf } from '../../backend/index.js';
+import { hasKernels, kernel as kernelOp, tf } from '../../backend/index.js';
+import { activations, type Activation } from './activations.js';
 import { batchNorm, MOMENTUM } from './batch-norm.js';
 import type { EncoderParameters, Initial } from './parameters.js';
 
@@ -20,6 +21,8 @@ export interface ConvolutionSpec {
   stride?: number;
   /** One filter a channel. */
   depthwise?: boolean;
+  /** Behind bias and BatchNorm; none by default. */
+  activation?: Activation;
   /** As torchvision draws its convolutions, unless given: He et al. 2015 over the outputs. */
   initial?: Initial;
 }
@@ -47,7 +50,7 @@ export function heFanIn(inputs: number, kernel: number): Initial {
  * encoder that starts from random weights is trained, mean and var are the batch's and nothing is folded.
  */
 export function convolution(parameters: EncoderParameters, spec: ConvolutionSpec): Layer {
-  const { name, norm, inputs, outputs, kernel, stride = 1, depthwise = false } = spec;
+  const { name, norm, inputs, outputs, kernel, stride = 1, depthwise = false, activation = 'None' } = spec;
   const shape = [outputs, depthwise ? 1 : inputs, kernel, kernel];
   const weight = parameters.parameter(
     `${name}.weight`,
@@ -105,20 +108,27 @@ export function convolution(parameters: EncoderParameters, spec: ConvolutionSpec
   if (trainable) {
     return (x) =>
       tf.tidy(() =>
-        byBatch && parameters.normalisesByBatch
-          ? byBatch(convolve(x, weight() as tf.Tensor4D))
-          : apply(x, fold()),
+        activations[activation](
+          byBatch && parameters.normalisesByBatch
+            ? byBatch(convolve(x, weight() as tf.Tensor4D))
+            : apply(x, fold()),
+        ),
       );
   }
   const folded = tf.tidy(() => fold() as unknown as tf.TensorContainerObject) as unknown as Folded;
   parameters.keep(folded.kernel);
   parameters.keep(folded.bias);
-  return (x) => tf.tidy(() => addByRows(convolve(x, folded.kernel), folded.bias));
+  return (x) => tf.tidy(() => biased(convolve(x, folded.kernel), folded.bias, activation));
 }
 
-/** y + bias, a whole row of places at a time: TensorFlow is slow where the repeated axis is short. */
-function addByRows(y: tf.Tensor4D, bias: tf.Tensor1D): tf.Tensor4D {
+/** activation(y + bias) */
+function biased(y: tf.Tensor4D, bias: tf.Tensor1D, activation: Activation): tf.Tensor4D {
+  if (hasKernels()) {
+    const name = activation === 'None' ? 'Bias' : `Bias${activation}`;
+    return kernelOp(name, [y, bias], 1)[0] as tf.Tensor as tf.Tensor4D;
+  }
+  // A whole row of places at a time: TensorFlow is slow where the repeated axis is short.
   const [size, height, width, channels] = y.shape;
   const rows = tf.reshape(y, [size * height, width * channels]);
-  return tf.reshape(tf.add(rows, tf.tile(bias, [width])), y.shape);
+  return activations[activation](tf.reshape(tf.add(rows, tf.tile(bias, [width])), y.shape));
 }

@@ -1,8 +1,9 @@
 /** What our kernels give, beside TensorFlow's own operations: to 1e-5 of the largest magnitude. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { describeNative } from '../../../tests/helpers.js';
-import { hasKernels, kernel, logSumExp, prepareBackend, tf, withoutKernels } from '../../backend/index.js';
-import { createDecoder, type Decoder, type DecoderConfig } from './index.js';
+import { describeNative } from '../../tests/helpers.js';
+import { hasKernels, kernel, logSumExp, prepareBackend, tf, withoutKernels } from '../backend/index.js';
+import { activations, type Activation } from './layers/index.js';
+import { createDecoder, type Decoder, type DecoderConfig } from './decoders/index.js';
 
 const configs: Record<string, DecoderConfig> = {
   lstm: { type: 'lstm', embedding: 9, hidden: 13, layers: 2, dropout: 0.3, outputDropout: 0.3 },
@@ -91,6 +92,12 @@ await describeNative(() => {
     it('sum exponentials of any size', () => {
       const x = tf.tensor2d([1, 2, 3, -1e30, 88, 88, -Infinity, 0, 5e4], [3, 3]);
       expectAlike(logSumExp(x), tf.logSumExp(x, 1), 'log of the sum of exp');
+    });
+
+    it.each(Object.keys(activations) as Activation[])('add biases, then %s', (activation) => {
+      const [x, bias] = [tf.randomUniform([2, 3, 5, 19], -9, 9), tf.randomUniform([19], -3, 3)];
+      const name = activation === 'None' ? 'Bias' : `Bias${activation}`;
+      expectAlike(kernel(name, [x, bias], 1)[0], activations[activation](tf.add(x, bias)), name);
     });
 
     it('refuse shapes that do not fit, and name them', () => {
