@@ -183,6 +183,11 @@ describe.skipIf(!executable)('the page', { timeout: 60_000 }, () => {
     expect(await page.getByRole('button', { name: 'Pause' }).isVisible()).toBe(true);
     await page.locator('.word[aria-pressed="true"]').last().waitFor();
     await page.getByRole('button', { name: 'Pause' }).click();
+    await words.first().focus();
+    await page.keyboard.press('Space');
+    expect(await page.getByRole('button', { name: 'Pause' }).isVisible()).toBe(true);
+    await page.keyboard.press('Space');
+    expect(await page.getByRole('button', { name: 'Play' }).isVisible()).toBe(true);
     expect(await violations(page)).toEqual([]);
   });
 
@@ -213,6 +218,7 @@ describe.skipIf(!executable)('the page', { timeout: 60_000 }, () => {
     await page.getByLabel('Beam width').fill('4');
     await page.getByRole('button', { name: 'Caption again' }).click();
     expect(await page.getByText('A multiple of 3').isVisible()).toBe(true);
+    expect(await page.getByLabel('Beam width').getAttribute('aria-invalid')).toBe('true');
     await page.getByLabel('Beam width').fill('6');
     await page.getByRole('button', { name: 'Caption again' }).click();
     await expect.poll(() => page.locator('.choice').count()).toBe(10); // five of each model
@@ -253,6 +259,102 @@ describe.skipIf(!executable)('the page', { timeout: 60_000 }, () => {
       expect.stringContaining('pasted photo'),
       expect.stringContaining('photo from the camera'),
     ]);
+  });
+
+  it('captions every photo by the settings of the moment it came', async () => {
+    const page = await open();
+    await ready(page);
+    const sent: string[] = [];
+    let release = () => {};
+    const open4 = new Promise<void>((resolve) => (release = resolve));
+    await page.route('**/api/captions', async (route) => {
+      sent.push(route.request().postData() ?? '');
+      await open4;
+      await route.continue();
+    });
+    await add(page, [photos[0], photos[1], photos[2], photos[0], photos[1]]); // four are sent at a time
+    await expect.poll(() => sent.length).toBe(4);
+    await page.locator('#settings summary').click();
+    await page.getByLabel('Beam width').fill('0');
+    release();
+    await results(page, 10);
+    expect(sent.map((body) => /name="beam"\r\n\r\n(\d+)/.exec(body)?.[1])).toEqual(Array(5).fill('3'));
+  });
+
+  it('keeps what a model has said when another fails, and waits as long as it is told', async () => {
+    const page = await open({ locale: 'ru-RU' });
+    await page.getByText('Готово: attention, lstm.').waitFor();
+    const result = { caption: 'a dog', words: ['a', 'dog'], probability: 0.5, finished: true };
+    let answers = 0;
+    await page.route('**/api/captions', async (route) => {
+      answers++;
+      if (answers === 1) {
+        const headers = { 'Retry-After': new Date(Date.now() + 3_000).toUTCString() };
+        const error = { code: 'busy', message: 'Too many photos are waiting.' };
+        await route.fulfill({ status: 503, headers, json: { error } });
+        return;
+      }
+      const event = (name: string, data: unknown) => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+      const body =
+        event('result', { model: 'lstm', captions: [result] }) +
+        event('error', { error: { code: 'model_failed', message: 'The model failed.' } });
+      await route.fulfill({ contentType: 'text/event-stream', body });
+    });
+    await add(page, photos[0]);
+    await page.getByText('Сервис занят').waitFor();
+    await page.waitForTimeout(500);
+    expect(answers).toBe(1);
+    await page.getByRole('alert').getByText('Модель не справилась с этим снимком.').waitFor();
+    expect(answers).toBe(2);
+    expect(await page.locator('[data-model="lstm"] .best').textContent()).toBe('a dog');
+    expect(await page.locator('[data-model="lstm"]').isVisible()).toBe(true);
+    expect(await page.locator('[data-model="attention"]').isVisible()).toBe(false);
+    complaints.splice(0); // the browser notes the answer 503
+  });
+
+  it('works where the browser stores nothing', async () => {
+    const context = await browser.newContext();
+    await context.addInitScript(`for (const name of ['localStorage', 'sessionStorage'])
+      Object.defineProperty(window, name, { get() { throw new DOMException('denied', 'SecurityError'); } });`);
+    const page = await context.newPage();
+    page.on('pageerror', ({ message }) => complaints.push(message));
+    await page.goto(guarded.server.url);
+    await page.getByLabel('Access token').fill('open-sesame');
+    await page.getByRole('button', { name: 'Use it' }).click();
+    await ready(page);
+    await page.locator('#settings summary').click();
+    await page.getByLabel('How words are chosen').selectOption('greedy');
+    await page.getByLabel('Language').selectOption('ru');
+    await add(page, photos[0]);
+    await results(page, 2);
+  });
+
+  it('gives back a camera that opens after its dialog was closed', async () => {
+    const page = await open();
+    await ready(page);
+    await page.evaluate(`
+      window.given = [];
+      window.waiting = [];
+      const camera = navigator.mediaDevices;
+      const real = camera.getUserMedia.bind(camera);
+      camera.getUserMedia = async (wanted) => {
+        await new Promise((resolve) => window.waiting.push(resolve));
+        const stream = await real(wanted);
+        window.given.push(stream);
+        return stream;
+      };
+    `);
+    const camera = page.getByRole('button', { name: 'Camera' });
+    await camera.click();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await camera.click();
+    await page.evaluate('window.waiting.forEach((resolve) => resolve())');
+    const states = () =>
+      page.evaluate('window.given.map((stream) => stream.getTracks()[0].readyState).sort().join()');
+    await expect.poll(states).toBe('ended,live');
+    await page.getByRole('button', { name: 'Take the photo' }).click();
+    await expect.poll(states).toBe('ended,ended');
+    await results(page, 2);
   });
 
   it('works by keyboard alone', async () => {

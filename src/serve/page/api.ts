@@ -1,5 +1,6 @@
 /** The service's API as the page uses it; ../schemas.ts has all of it. */
 import { readEvents } from './sse.js';
+import { keep, recall } from './store.js';
 
 export interface Model {
   id: string;
@@ -42,9 +43,11 @@ export interface Listener {
 export class ApiError extends Error {
   constructor(
     readonly status: number,
+    /** Of the service's errors (../errors.ts), or `broken_off`. */
+    readonly code: string | undefined,
     message: string,
     /** Seconds until another try makes sense. */
-    readonly retryAfter: number | undefined,
+    readonly retryAfter?: number,
   ) {
     super(message);
   }
@@ -53,27 +56,46 @@ export class ApiError extends Error {
 const TOKEN = 'showtell-token';
 /** Tries of a request that is told to come back. */
 const TRIES = 8;
+/** Seconds that the page waits at most before it asks a busy service again. */
+const LONGEST_WAIT = 60;
 
-export function setToken(token: string): void {
-  sessionStorage.setItem(TOKEN, token);
+/** Where the browser stores nothing the token holds until the page is left. */
+let token = recall('sessionStorage', TOKEN);
+
+export function setToken(value: string): void {
+  token = value;
+  keep('sessionStorage', TOKEN, value);
 }
 
 function headers(): Record<string, string> {
-  const token = sessionStorage.getItem(TOKEN);
   return token ? { Authorization: `Bearer ${token}` } : {};
 }
 
 async function checked(response: Response): Promise<Response> {
   if (response.ok) return response;
   let message = `${response.status} ${response.statusText}`;
+  let code: string | undefined;
   try {
-    const { error } = (await response.json()) as { error: { message: string; hint?: string } };
+    const { error } = (await response.json()) as { error: { code: string; message: string; hint?: string } };
+    code = error.code;
     message = error.hint ? `${error.message} ${error.hint}` : error.message;
   } catch {
     // A proxy in between may answer in its own way.
   }
-  const retryAfter = Number(response.headers.get('retry-after'));
-  throw new ApiError(response.status, message, response.status === 503 ? Math.max(retryAfter, 1) : undefined);
+  const { status, headers } = response;
+  throw new ApiError(
+    status,
+    code,
+    message,
+    status === 503 ? secondsUntil(headers.get('retry-after')) : undefined,
+  );
+}
+
+/** Of `Retry-After`: seconds or a date (RFC 9110, section 10.2.3). */
+function secondsUntil(value: string | null): number {
+  const text = value ?? '';
+  const seconds = /^\s*\d+\s*$/.test(text) ? Number(text) : (Date.parse(text) - Date.now()) / 1000;
+  return Math.min(Math.max(seconds || 1, 1), LONGEST_WAIT);
 }
 
 export async function fetchService(): Promise<Service> {
@@ -125,10 +147,11 @@ async function captionOnce(
       const { model, captions } = content as { model: string; captions: Caption[] };
       listener.result(model, captions);
     } else if (name === 'error') {
-      throw new ApiError(500, (content as { error: { message: string } }).error.message, undefined);
+      const { error } = content as { error: { code: string; message: string } };
+      throw new ApiError(500, error.code, error.message);
     } else if (name === 'done') return;
   }
-  throw new ApiError(502, 'The answer broke off.', undefined);
+  throw new ApiError(502, 'broken_off', 'The answer broke off.');
 }
 
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {

@@ -57,14 +57,12 @@ async function connect(): Promise<void> {
   tellState('ready', { models: service.models.map(({ id }) => id).join(', ') });
   byId<HTMLInputElement>('files').accept = service.limits.types.join(',');
   byId<HTMLInputElement>('capture').accept = 'image/jpeg';
-  settings ??= new Settings(service, () => {
-    for (const card of cards) void card.run();
-  });
+  settings ??= new Settings(service, runAll);
   for (const { photo, name } of early.splice(0)) add(photo, name);
 }
 
 function askForToken(): void {
-  tellState('tokenNeeded');
+  tellState('error-unauthorized');
   byId('token-form').hidden = false;
   byId('token').focus();
 }
@@ -74,19 +72,17 @@ function add(photo: Blob, name: string): void {
     early.push({ photo, name });
     return;
   }
-  const known = settings;
-  if (!known.fields()) return; // which says what is wrong with them
-  const card = new Card(photo, name, {
-    service,
-    fields: () => known.fields() ?? {},
-    queue,
-    announce,
-    onUnauthorized: askForToken,
-  });
+  const fields = settings.fields();
+  if (!fields) return; // the form says what is wrong with it
+  const card = new Card(photo, name, { service, queue, announce, onUnauthorized: askForToken });
   cards.add(card);
   card.root.addEventListener('removed', () => cards.delete(card));
   byId('cards').prepend(card.root);
-  void card.run();
+  void card.run(fields);
+}
+
+function runAll(fields: Record<string, string>): void {
+  for (const card of cards) void card.run(fields);
 }
 
 function addFiles(files: Iterable<File>, pasted = false): void {
@@ -138,7 +134,8 @@ byId('token-form').addEventListener('submit', (event) => {
   event.preventDefault();
   setToken(byId<HTMLInputElement>('token').value);
   void connect().then(() => {
-    if (service) for (const card of cards) void card.run();
+    const fields = cards.size > 0 ? settings?.fields() : undefined;
+    if (fields) runAll(fields);
   });
 });
 setUpLanguage();

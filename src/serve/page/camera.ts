@@ -10,7 +10,11 @@ export function setUpCamera(onPhoto: (photo: Blob) => void, onFallback: () => vo
   const take = byId<HTMLButtonElement>('camera-take');
   let stream: MediaStream | undefined;
 
+  /** Which opening of the dialog is the present one: an earlier one may get its camera late. */
+  let opening = 0;
+
   const stop = () => {
+    opening++;
     for (const track of stream?.getTracks() ?? []) track.stop();
     stream = undefined;
     video.srcObject = null;
@@ -37,18 +41,21 @@ export function setUpCamera(onPhoto: (photo: Blob) => void, onFallback: () => vo
     problem.hidden = true;
     take.disabled = true;
     dialog.showModal();
+    const mine = ++opening;
     try {
       const wanted = { facingMode: 'environment', width: { ideal: 1920 } };
       const opened = await navigator.mediaDevices.getUserMedia({ video: wanted });
-      stream = opened;
-      if (!dialog.open) {
-        stop(); // cancelled while the browser asked
+      if (mine !== opening) {
+        // Cancelled while the browser asked.
+        for (const track of opened.getTracks()) track.stop();
         return;
       }
+      stream = opened;
       video.srcObject = opened;
       await video.play();
       take.disabled = false;
     } catch (error) {
+      if (mine !== opening) return;
       stop();
       label(problem, 'cameraRefused', { why: error instanceof Error ? error.message : String(error) });
       problem.hidden = false;

@@ -3,12 +3,10 @@ import { ApiError, captionPhoto, type Service } from './api.js';
 import { element } from './dom.js';
 import { Result } from './result.js';
 import { Stage } from './stage.js';
-import { label, say, type Key, type Values } from './words.js';
+import { keyOfError, label, say, type Key, type Values } from './words.js';
 
 export interface CardContext {
   service: Service;
-  /** Fields of the settings as they are now. */
-  fields(): Record<string, string>;
   /** Runs work when one of a few places is free. */
   queue<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
   announce(text: string): void;
@@ -16,8 +14,10 @@ export interface CardContext {
   onUnauthorized(): void;
 }
 
-/** A text of the interface, or one of the service. */
-type Message = { key: Key; values?: Values } | string;
+interface Message {
+  key: Key;
+  values?: Values;
+}
 
 export class Card {
   readonly root: HTMLElement;
@@ -26,7 +26,6 @@ export class Card {
   private readonly problem = element('div', { class: 'problem', role: 'alert', hidden: true });
   private readonly unseen = label(element('span', { hidden: true }), 'unseen');
   private readonly results: Result[];
-  private readonly answers: HTMLElement;
   private readonly url: string;
   private controller = new AbortController();
 
@@ -40,7 +39,7 @@ export class Card {
     this.results = context.service.models.map(
       (model) => new Result(model, this.stage, (cropped) => (this.unseen.hidden = !cropped)),
     );
-    this.answers = element('div', { class: 'results' }, ...this.results.map(({ root }) => root));
+    const answers = element('div', { class: 'results' }, ...this.results.map(({ root }) => root));
     const title = element('span', {}, name);
     void this.stage.whenLoaded().then((size) => size && label(title, 'pixels', { name, ...size }));
     const remove = label(
@@ -60,42 +59,47 @@ export class Card {
         this.stage.root,
         element('figcaption', { class: 'soft' }, title, ' ', this.unseen),
       ),
-      element('div', { class: 'side' }, this.state, this.problem, this.answers),
+      element('div', { class: 'side' }, this.state, this.problem, answers),
     );
   }
 
-  /** Captions the photo, anew if it was captioned before. Tells of its failures itself. */
-  async run(): Promise<void> {
+  /** Captions the photo by these settings, anew if it was captioned before. Tells of its failures itself. */
+  async run(fields: Record<string, string>): Promise<void> {
     this.controller.abort();
     const { signal } = (this.controller = new AbortController());
     this.problem.hidden = true;
-    this.answers.hidden = false;
     for (const result of this.results) result.wait();
     const refused = this.check();
     if (refused) {
-      this.fail(refused, false);
+      this.fail(refused);
       return;
     }
     this.tell('queued');
     try {
-      const { context } = this;
-      await context.queue(() => this.ask(context.fields(), signal), signal);
+      await this.context.queue(() => this.ask(fields, signal), signal);
       if (!signal.aborted) this.tell(undefined);
     } catch (error) {
       if (signal.aborted) return; // removed, or asked anew
       if (error instanceof ApiError && error.status === 401) this.context.onUnauthorized();
       const own = error instanceof ApiError && error.status < 500 && error.status !== 401;
-      this.fail(error instanceof ApiError ? error.message : { key: 'unreachable' }, !own);
+      this.fail(this.messageOf(error), own ? undefined : () => void this.run(fields));
     }
   }
 
   /** What can be known before anything is sent. */
   private check(): Message | undefined {
     const { uploadBytes, types } = this.context.service.limits;
-    if (!types.includes(this.photo.type)) return { key: 'wrongType' };
+    if (!types.includes(this.photo.type)) return { key: 'error-unsupported_image' };
     if (this.photo.size + 10_000 > uploadBytes)
-      return { key: 'tooLarge', values: { size: uploadBytes / 2 ** 20 } };
+      return { key: 'error-body_too_large', values: { size: uploadBytes / 2 ** 20 } };
     return undefined;
+  }
+
+  private messageOf(error: unknown): Message {
+    if (!(error instanceof ApiError)) return { key: 'unreachable' };
+    const { uploadBytes, pixels } = this.context.service.limits;
+    const values = { size: uploadBytes / 2 ** 20, pixels: pixels / 1e6 };
+    return { key: keyOfError(error.code), values: { ...values, text: error.message } };
   }
 
   private ask(fields: Record<string, string>, signal: AbortSignal): Promise<void> {
@@ -125,16 +129,14 @@ export class Card {
     if (key !== undefined) label(this.state, key);
   }
 
-  private fail(message: Message, again: boolean): void {
+  /** What models have said already stays. */
+  private fail({ key, values }: Message, again?: () => void): void {
     this.tell(undefined);
-    this.answers.hidden = true;
-    const text = element('p');
-    if (typeof message === 'string') text.textContent = message;
-    else label(text, message.key, message.values);
-    this.problem.replaceChildren(text);
+    for (const result of this.results) result.fail();
+    this.problem.replaceChildren(label(element('p'), key, values));
     if (again) {
       const button = label(element('button', { type: 'button' }), 'tryAgain');
-      button.addEventListener('click', () => void this.run());
+      button.addEventListener('click', again);
       this.problem.append(button);
     }
     this.problem.hidden = false;

@@ -27,7 +27,7 @@ export class Player implements Performer {
     label(list, 'words', {}, 'name');
     label(this.playButton, 'play');
     label(this.note, 'playHint');
-    this.playButton.addEventListener('click', () => (this.timer === undefined ? this.play() : this.pause()));
+    this.playButton.addEventListener('click', () => this.toggle());
     list.addEventListener('keydown', (event) => this.key(event));
     this.root = element('div', { class: 'player' }, this.playButton, list, this.note);
   }
@@ -80,14 +80,25 @@ export class Player implements Performer {
   }
 
   private key(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === ' ') {
+      event.preventDefault();
+      this.toggle();
+      return;
+    }
     const last = this.words.length - 1;
     const here = this.words.indexOf(event.target as HTMLButtonElement);
     const there = { ArrowLeft: here - 1, ArrowRight: here + 1, Home: 0, End: last }[event.key];
-    if (here < 0 || there === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (here < 0 || there === undefined) return;
     event.preventDefault();
     const i = Math.min(Math.max(there, 0), last);
     this.choose(i);
     this.words[i].focus();
+  }
+
+  private toggle(): void {
+    if (this.timer === undefined) this.play();
+    else this.pause();
   }
 
   private play(): void {

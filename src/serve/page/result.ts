@@ -44,6 +44,7 @@ export class Result {
     this.player?.release();
     this.player = undefined;
     this.best.textContent = '';
+    this.root.hidden = false;
     this.root.classList.add('writing');
     this.details.replaceChildren();
   }
@@ -51,6 +52,11 @@ export class Result {
   /** A caption that is being written. */
   write(caption: string): void {
     this.best.textContent = caption;
+  }
+
+  /** Nothing more will come: what is whole stays. */
+  fail(): void {
+    this.root.hidden = this.root.classList.contains('writing');
   }
 
   finish(captions: Caption[]): void {

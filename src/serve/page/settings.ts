@@ -1,6 +1,7 @@
 /** How captions are searched for: a form that remembers, and shows only what goes with the strategy. */
 import type { Service } from './api.js';
 import { byId, element } from './dom.js';
+import { keep, recall } from './store.js';
 import { label, type Key } from './words.js';
 
 const STORED = 'showtell-settings';
@@ -30,7 +31,7 @@ export class Settings {
   private readonly numbers: NumberField[];
 
   /** @param onAgain asked to caption all photos again */
-  constructor({ limits }: Pick<Service, 'limits'>, onAgain: () => void) {
+  constructor({ limits }: Pick<Service, 'limits'>, onAgain: (fields: Record<string, string>) => void) {
     const beams: Strategy[] = ['beam', 'diverse-beam'];
     const all = STRATEGIES;
     this.numbers = [
@@ -54,11 +55,12 @@ export class Settings {
     this.update();
     this.form.addEventListener('input', () => {
       this.update();
-      localStorage.setItem(STORED, JSON.stringify(Object.fromEntries(new FormData(this.form))));
+      keep('localStorage', STORED, JSON.stringify(Object.fromEntries(new FormData(this.form))));
     });
     this.form.addEventListener('submit', (event) => {
       event.preventDefault();
-      if (this.fields()) onAgain();
+      const fields = this.fields();
+      if (fields) onAgain(fields);
     });
   }
 
@@ -108,7 +110,7 @@ export class Settings {
 
   private restore(): void {
     try {
-      const stored = JSON.parse(localStorage.getItem(STORED) ?? '{}') as Record<string, string>;
+      const stored = JSON.parse(recall('localStorage', STORED) ?? '{}') as Record<string, string>;
       for (const [name, value] of Object.entries(stored)) {
         const control = this.control(name);
         if (control) control.value = value;
@@ -116,7 +118,7 @@ export class Settings {
         if (control instanceof HTMLSelectElement && control.selectedIndex < 0) control.selectedIndex = 0;
       }
     } catch {
-      localStorage.removeItem(STORED);
+      keep('localStorage', STORED, '{}');
     }
   }
 
@@ -127,7 +129,7 @@ export class Settings {
       control.parentElement!.hidden = !field.strategies.includes(this.strategy);
       const wrong = byId(`wrong-${field.name}`);
       const problem = control.parentElement!.hidden ? undefined : this.problemOf(field, control);
-      control.toggleAttribute('aria-invalid', problem !== undefined);
+      control.setAttribute('aria-invalid', String(problem !== undefined)); // an empty one would mean false
       if (problem) label(wrong, ...problem);
       else {
         wrong.removeAttribute('data-text');
@@ -159,7 +161,7 @@ export class Settings {
   /** What to send, or undefined while something is wrong, which is then shown. */
   fields(): Record<string, string> | undefined {
     this.update();
-    const wrong = this.form.querySelector<HTMLInputElement>('[aria-invalid]');
+    const wrong = this.form.querySelector<HTMLInputElement>('[aria-invalid="true"]');
     if (wrong) {
       byId<HTMLDetailsElement>('settings').open = true;
       wrong.focus();

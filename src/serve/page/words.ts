@@ -1,5 +1,8 @@
 /** The interface in English and Russian. Captions stay in the language of the models, English. */
 
+import { keep, recall } from './store.js';
+
+/** `{name}` is a value; `{name|one|few|many}` the form of a word that goes with it, in the language's order of forms. */
 const en = {
   tagline: 'What models see in your photos, and where they look while they say it.',
   language: 'Language',
@@ -12,7 +15,6 @@ const en = {
   cameraRefused: 'The camera cannot be used: {why}',
   tokenLabel: 'Access token',
   tokenSend: 'Use it',
-  tokenNeeded: 'This service asks for an access token.',
   settings: 'Settings',
   photosTitle: 'Photos and their captions',
   privacy: 'Photos go to this service only; it does not keep them.',
@@ -29,17 +31,32 @@ const en = {
   remove: 'Remove {name}',
   pasted: 'pasted photo',
   taken: 'photo from the camera',
-  pixels: '{name}, {width} × {height} pixels',
+  pixels: '{name}, {width} × {height} {height|pixel|pixels}',
   unseen: 'Grey: outside of what the models see.',
-  wrongType: 'This is not a photo of a kind that can be read (JPEG, PNG, WebP, GIF, TIFF, AVIF).',
-  tooLarge: 'The file is larger than {size} MiB.',
+  'error-empty_image': 'The file is empty.',
+  'error-unsupported_image':
+    'This is not a photo of a kind that can be read (JPEG, PNG, WebP, GIF, TIFF, AVIF).',
+  'error-damaged_image': 'The photo is damaged or incomplete. Open it in another program, and save it anew.',
+  'error-animated_image':
+    'This is an animation, or has several pages. A single picture of it can be captioned.',
+  'error-too_many_pixels':
+    'The photo has more than {pixels} million {pixels|pixel|pixels}. Make it smaller first.',
+  'error-body_too_large': 'The file is larger than {size} MiB.',
+  'error-busy': 'Too many photos are waiting.',
+  'error-stopping': 'The service is stopping.',
+  'error-deadline': 'The photo was not captioned in the time that the service allows.',
+  'error-model_failed': 'The model failed while it captioned the photo.',
+  'error-internal': 'Something failed in the service.',
+  'error-unauthorized': 'This service asks for an access token.',
+  'error-broken_off': 'The answer broke off.',
+  error: '{text}',
   noWords: 'A caption without words',
   noAttention: 'This model sees the whole photo at once; it has no attention to show.',
   words: 'Words of the caption',
   play: 'Play',
   pause: 'Pause',
   playHint: 'Point at a word, or play: what stays clear is where the model looked.',
-  wordNote: '“{word}”: looked as widely as {cells} of {all} cells',
+  wordNote: '“{word}”: looked as widely as {cells} of {all} {all|cell|cells}',
   captions: 'Captions found, likeliest first',
   probability: 'probability {share}',
   unfinished: 'cut off',
@@ -83,7 +100,6 @@ const ru: Record<Key, string> = {
   cameraRefused: 'Камерой воспользоваться нельзя: {why}',
   tokenLabel: 'Ключ доступа',
   tokenSend: 'Применить',
-  tokenNeeded: 'Сервис требует ключ доступа.',
   settings: 'Настройки',
   photosTitle: 'Снимки и подписи к ним',
   privacy: 'Снимки отправляются только этому сервису, и он их не хранит.',
@@ -100,10 +116,23 @@ const ru: Record<Key, string> = {
   remove: 'Убрать: {name}',
   pasted: 'вставленный снимок',
   taken: 'снимок с камеры',
-  pixels: '{name}, {width} × {height} точек',
+  pixels: '{name}, {width} × {height} {height|точка|точки|точек}',
   unseen: 'Серое: эту часть модели не видят.',
-  wrongType: 'Это не снимок в понятном формате (JPEG, PNG, WebP, GIF, TIFF, AVIF).',
-  tooLarge: 'Файл больше {size} МиБ.',
+  'error-empty_image': 'Файл пуст.',
+  'error-unsupported_image': 'Это не снимок в понятном формате (JPEG, PNG, WebP, GIF, TIFF, AVIF).',
+  'error-damaged_image': 'Снимок повреждён или неполон. Откройте его в другой программе и сохраните заново.',
+  'error-animated_image': 'Это анимация, или в файле несколько страниц. Подойдёт один кадр.',
+  'error-too_many_pixels':
+    'В снимке больше {pixels} {pixels|миллиона|миллионов|миллионов|миллиона} точек. Сначала уменьшите его.',
+  'error-body_too_large': 'Файл больше {size} МиБ.',
+  'error-busy': 'Слишком много снимков в очереди.',
+  'error-stopping': 'Сервис останавливается.',
+  'error-deadline': 'Сервис не успел подписать снимок за отведённое время.',
+  'error-model_failed': 'Модель не справилась с этим снимком.',
+  'error-internal': 'В сервисе что-то сломалось.',
+  'error-unauthorized': 'Сервис требует ключ доступа.',
+  'error-broken_off': 'Ответ оборвался.',
+  error: '{text}',
   noWords: 'Подпись без слов',
   noAttention: 'Эта модель видит снимок целиком, карты внимания у неё нет.',
   words: 'Слова подписи',
@@ -111,7 +140,7 @@ const ru: Record<Key, string> = {
   pause: 'Пауза',
   playHint:
     'Наведите указатель на слово или нажмите «Показать»: светлым остаётся то, на что смотрела модель.',
-  wordNote: '«{word}»: взгляд охватил примерно {cells} из {all} клеток',
+  wordNote: '«{word}»: взгляд охватил примерно {cells} из {all} {all|клетки|клеток|клеток}',
   captions: 'Найденные подписи, сначала самая вероятная',
   probability: 'вероятность {share}',
   unfinished: 'обрезано',
@@ -143,6 +172,8 @@ const ru: Record<Key, string> = {
 
 const languages = { en, ru };
 export type Language = keyof typeof languages;
+/** Forms of a word beside a number, in the order in which the texts give them (Unicode CLDR, plural rules). */
+const forms = { en: ['one', 'other'], ru: ['one', 'few', 'many', 'other'] };
 export type Values = Record<string, string | number>;
 
 const STORED = 'showtell-language';
@@ -155,13 +186,23 @@ export function language(): Language {
 
 /** What was chosen here before, else the first of the reader's languages that is known. */
 export function preferredLanguage(): Language {
-  const wanted = [localStorage.getItem(STORED), ...navigator.languages.map((tag) => tag.slice(0, 2))];
+  const wanted = [recall('localStorage', STORED), ...navigator.languages.map((tag) => tag.slice(0, 2))];
   return wanted.find((tag): tag is Language => tag === 'en' || tag === 'ru') ?? 'en';
 }
 
+/** The text of an error of the service; one that the page does not know is shown as it came, in English. */
+export function keyOfError(code: string | undefined): Key {
+  const key = `error-${code}`;
+  return key in en ? (key as Key) : 'error';
+}
+
 export function say(key: Key, values: Values = {}): string {
-  return languages[current][key].replace(/\{(\w+)\}/g, (_, name: string) => {
+  return languages[current][key].replace(/\{(\w+)((?:\|[^|}]+)*)\}/g, (_, name: string, words: string) => {
     const value = values[name];
+    if (words) {
+      const form = forms[current].indexOf(new Intl.PluralRules(current).select(Number(value)));
+      return words.slice(1).split('|').at(form) ?? '';
+    }
     return typeof value === 'number' ? value.toLocaleString(current) : value;
   });
 }
@@ -191,7 +232,7 @@ function relabel(element: Element): void {
 
 export function setLanguage(chosen: Language, store = false): void {
   current = chosen;
-  if (store) localStorage.setItem(STORED, chosen);
+  if (store) keep('localStorage', STORED, chosen);
   document.documentElement.lang = chosen;
   document.querySelectorAll('[data-text], [data-name]').forEach(relabel);
 }
