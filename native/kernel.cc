@@ -49,16 +49,29 @@ const Input& Input::expect(std::initializer_list<int64_t> shape) const {
   throw Invalid(name_ + " is " + found + ", not " + expected);
 }
 
-float* output(TF_OpKernelContext* context, int index, std::initializer_list<int64_t> shape) {
+namespace {
+
+// float32 and int32 are of the same size.
+void* newOutput(TF_OpKernelContext* context, int index, TF_DataType type, std::initializer_list<int64_t> shape) {
   int64_t count = 1;
   for (int64_t size : shape) count *= size;
   Status status = newStatus();
   std::unique_ptr<TF_Tensor, decltype(&TF_DeleteTensor)> tensor(
-      TF_AllocateOutput(context, index, TF_FLOAT, shape.begin(), static_cast<int>(shape.size()),
+      TF_AllocateOutput(context, index, type, shape.begin(), static_cast<int>(shape.size()),
                         count * sizeof(float), status.get()),
       TF_DeleteTensor);
   check(status);
-  return static_cast<float*>(TF_TensorData(tensor.get()));  // the context keeps it
+  return TF_TensorData(tensor.get());  // the context keeps it
+}
+
+}  // namespace
+
+float* output(TF_OpKernelContext* context, int index, std::initializer_list<int64_t> shape) {
+  return static_cast<float*>(newOutput(context, index, TF_FLOAT, shape));
+}
+
+int32_t* integerOutput(TF_OpKernelContext* context, int index, std::initializer_list<int64_t> shape) {
+  return static_cast<int32_t*>(newOutput(context, index, TF_INT32, shape));
 }
 
 namespace {

@@ -42,6 +42,7 @@ class Input {
 
 // The memory of a new output.
 float* output(TF_OpKernelContext* context, int index, std::initializer_list<int64_t> shape);
+int32_t* integerOutput(TF_OpKernelContext* context, int index, std::initializer_list<int64_t> shape);
 
 // Runs work(begin, end) over parts of 0..count on all threads. `cost` is about the nanoseconds of one piece: what is not
 // worth waking a thread for runs at once.

@@ -1,29 +1,39 @@
-// Products of a few rows with a weight matrix, where a general matrix product spends its time on laying the matrix out anew: W is
-// read once, in its own order, and every row takes from it what it needs.
+// Products with a weight matrix. W is cut into panels of some columns; of a panel, the numbers lie in the order in which they
+// are multiplied: memory is read from front to back, and each number once. Decoding multiplies by the same weights again
+// and again, so they are packed once (`ShowtellPack`); otherwise a panel is packed where it is needed, or, for a few rows,
+// read as it lies.
+//
+//   packed W: (panels, inner, kPanel), zeros where W has no column
 
 #include "linear.h"
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "kernel.h"
 
 namespace showtell {
 namespace {
 
-// Sixteen numbers; compilers make of them what the processor has.
-typedef float Vector __attribute__((vector_size(64), aligned(4)));
-constexpr int64_t kLanes = 16;
-// Vectors of a row whose sums stay in registers, and rows.
-constexpr int kVectors = 4;
-constexpr int kRows = 4;
-constexpr int64_t kColumns = kLanes * kVectors;
-// Rows of W that are copied side by side where more rows of x than `kRows` read them: W's own rows often lie a power of two
-// apart, and such addresses share the same few places of a cache.
+// What fits the registers: sums of kRows x kVectors vectors, and what is multiplied.
+#if defined(__AVX512F__)
+constexpr int kBytes = 64, kVectors = 3, kRows = 8;
+#elif defined(__AVX__)
+constexpr int kBytes = 32, kVectors = 2, kRows = 6;
+#elif defined(__aarch64__)
+constexpr int kBytes = 16, kVectors = 3, kRows = 8;
+#else
+constexpr int kBytes = 16, kVectors = 2, kRows = 6;
+#endif
+
+typedef float Vector __attribute__((vector_size(kBytes), aligned(4)));
+constexpr int64_t kLanes = kBytes / sizeof(float);
+constexpr int64_t kPanel = kLanes * kVectors;
+// Rows of a panel that stay in the first cache while all rows of x pass.
 constexpr int64_t kDepth = 128;
-constexpr int64_t kWide = 256;
-// Rows of W that are asked for before they are copied.
-constexpr int64_t kAhead = 6;
+// Up to so many rows of x an unpacked W is read as it lies.
+constexpr int64_t kFew = 4;
 
 inline Vector load(const float* from) {
   Vector vector;
@@ -31,70 +41,59 @@ inline Vector load(const float* from) {
   return vector;
 }
 
-template <int R, int V>
-void block(Rows x, int64_t inner, const float* w, int64_t columns, float* y, int64_t yStride) {
-  Vector sums[R][V];
+// y += x W for R rows and the columns of one panel, whose rows lie `wStride` apart.
+template <int R>
+void block(Rows x, int64_t inner, const float* w, int64_t wStride, float* y, int64_t yStride) {
+  Vector sums[R][kVectors];
   for (int r = 0; r < R; r++) {
-    for (int v = 0; v < V; v++) sums[r][v] = load(y + r * yStride + v * kLanes);
+    for (int v = 0; v < kVectors; v++) sums[r][v] = load(y + r * yStride + v * kLanes);
   }
   for (int64_t k = 0; k < inner; k++) {
-    const float* row = w + k * columns;
-    Vector weights[V];
-    for (int v = 0; v < V; v++) weights[v] = load(row + v * kLanes);
+    Vector weights[kVectors];
+    for (int v = 0; v < kVectors; v++) weights[v] = load(w + k * wStride + v * kLanes);
     for (int r = 0; r < R; r++) {
       const float factor = x.data[r * x.stride + k];
-      for (int v = 0; v < V; v++) sums[r][v] += factor * weights[v];
+      for (int v = 0; v < kVectors; v++) sums[r][v] += factor * weights[v];
     }
   }
   for (int r = 0; r < R; r++) {
-    for (int v = 0; v < V; v++) std::memcpy(y + r * yStride + v * kLanes, &sums[r][v], sizeof(Vector));
+    for (int v = 0; v < kVectors; v++) std::memcpy(y + r * yStride + v * kLanes, &sums[r][v], sizeof(Vector));
   }
 }
 
-// The columns that fill no vector.
-void rest(Rows x, int64_t rows, int64_t inner, const float* w, int64_t columns, int64_t width, float* y,
-          int64_t yStride) {
-  for (int64_t r = 0; r < rows; r++) {
-    for (int64_t k = 0; k < inner; k++) {
-      const float factor = x.data[r * x.stride + k];
-      for (int64_t j = 0; j < width; j++) y[r * yStride + j] += factor * w[k * columns + j];
+using Block = void (*)(Rows, int64_t, const float*, int64_t, float*, int64_t);
+
+template <int... R>
+constexpr Block blockOf(int64_t rows, std::integer_sequence<int, R...>) {
+  constexpr Block blocks[] = {block<R + 1>...};
+  return blocks[rows - 1];
+}
+
+// Any number of rows, in groups of about the same size. A panel that sticks out of y is added in memory of its own.
+void addPanel(Rows x, int64_t rows, int64_t inner, const float* w, int64_t wStride, int64_t width, float* y,
+              int64_t yStride) {
+  const int64_t groups = (rows + kRows - 1) / kRows;
+  for (int64_t group = 0; group < groups; group++) {
+    const int64_t first = rows * group / groups, count = rows * (group + 1) / groups - first;
+    const Block add = blockOf(count, std::make_integer_sequence<int, kRows>());
+    const Rows from{x.data + first * x.stride, x.stride};
+    float* to = y + first * yStride;
+    if (width == kPanel) {
+      add(from, inner, w, wStride, to, yStride);
+      continue;
     }
+    float whole[kRows * kPanel] = {};
+    for (int64_t r = 0; r < count; r++) std::copy_n(to + r * yStride, width, whole + r * kPanel);
+    add(from, inner, w, wStride, whole, kPanel);
+    for (int64_t r = 0; r < count; r++) std::copy_n(whole + r * kPanel, width, to + r * yStride);
   }
 }
 
-template <int V>
-void vectors(Rows x, int64_t rows, int64_t inner, const float* w, int64_t columns, float* y, int64_t yStride) {
-  for (int64_t row = 0; row < rows; row += kRows) {
-    const Rows from{x.data + row * x.stride, x.stride};
-    float* to = y + row * yStride;
-    switch (std::min<int64_t>(kRows, rows - row)) {
-      case 1: block<1, V>(from, inner, w, columns, to, yStride); break;
-      case 2: block<2, V>(from, inner, w, columns, to, yStride); break;
-      case 3: block<3, V>(from, inner, w, columns, to, yStride); break;
-      default: block<kRows, V>(from, inner, w, columns, to, yStride); break;
-    }
-  }
-}
-
-// Columns 0..`width` of W for many rows of x; `width` is a multiple of `kColumns`, at most `kWide`.
-void packed(Rows x, int64_t rows, int64_t inner, const float* w, int64_t columns, int64_t width, float* y,
-            int64_t yStride) {
-  alignas(64) static thread_local float copy[kDepth * kWide];
-  for (int64_t k = 0; k < inner; k += kDepth) {
-    const int64_t depth = std::min(kDepth, inner - k);
-    for (int64_t i = 0; i < depth; i++) {
-      const float* row = w + (k + i) * columns;
-      for (int64_t j = 0; j < width; j += kColumns) {
-        for (int v = 0; v < kVectors; v++) {
-          if (k + i + kAhead < inner) __builtin_prefetch(row + kAhead * columns + j + v * kLanes);
-          const Vector weights = load(row + j + v * kLanes);
-          std::memcpy(copy + j * kDepth + i * kColumns + v * kLanes, &weights, sizeof weights);
-        }
-      }
-    }
-    for (int64_t j = 0; j < width; j += kColumns) {
-      vectors<kVectors>({x.data + k, x.stride}, rows, depth, copy + j * kDepth, kColumns, y + j, yStride);
-    }
+// Rows of W side by side, from its column `w` on.
+void packPanel(const float* w, int64_t columns, int64_t inner, int64_t width, float* to) {
+  for (int64_t k = 0; k < inner; k++) {
+    std::copy_n(w + k * columns, width, to + k * kPanel);
+    std::fill(to + k * kPanel + width, to + (k + 1) * kPanel, 0.0f);
   }
 }
 
@@ -105,36 +104,55 @@ void linear(TF_OpKernelContext* c) {
   bias.expect({columns});
   float* y = output(c, 0, {rows, columns});
   fillRows(bias.floats(), rows, columns, y, columns);
-  addProduct({x.floats(), inner}, rows, inner, weight.floats(), columns, y, columns);
+  addProduct({x.floats(), inner}, rows, {weight.floats(), inner, columns, false}, y, columns);
+}
+
+// Some matrices with the same number of rows, side by side, packed as one.
+void pack(TF_OpKernelContext* c) {
+  const Input weight(c, 0, "weight");
+  const int64_t inner = weight.expect({-1, -1}).size(0), columns = weight.size(1);
+  const int64_t panels = panelsOf(columns);
+  float* packed = output(c, 0, {panels, inner, kPanel});
+  parallel(panels, 0.2 * inner * kPanel, [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; p++) {
+      const int64_t width = std::min(kPanel, columns - p * kPanel);
+      packPanel(weight.floats() + p * kPanel, columns, inner, width, packed + p * inner * kPanel);
+    }
+  });
 }
 
 const Registration linearOp("ShowtellLinear", {"x: float", "weight: float", "bias: float"}, {"y: float"}, linear);
+const Registration packOp("ShowtellPack", {"weight: float"}, {"packed: float"}, pack);
 
 }  // namespace
+
+int64_t panelWidth() { return kPanel; }
+
+int64_t panelsOf(int64_t columns) { return (columns + kPanel - 1) / kPanel; }
 
 void fillRows(const float* bias, int64_t rows, int64_t columns, float* y, int64_t yStride) {
   for (int64_t row = 0; row < rows; row++) std::copy(bias, bias + columns, y + row * yStride);
 }
 
-void addProduct(Rows x, int64_t rows, int64_t inner, const float* weight, int64_t columns, float* y,
-                int64_t yStride) {
-  const int64_t wide = rows > kRows ? kWide : kColumns;
-  const int64_t blocks = (columns + wide - 1) / wide;
-  parallel(blocks, 0.02 * inner * wide * std::max<int64_t>(rows, 2), [&](int64_t begin, int64_t end) {
-    for (int64_t n = begin; n < end; n++) {
-      int64_t column = n * wide, width = std::min(wide, columns - column);
-      const int64_t whole = width / kColumns * kColumns;
-      if (whole > 0 && rows > kRows) {
-        packed(x, rows, inner, weight + column, columns, whole, y + column, yStride);
-      } else if (whole > 0) {
-        vectors<kVectors>(x, rows, inner, weight + column, columns, y + column, yStride);
+void addProduct(Rows x, int64_t rows, Weight weight, float* y, int64_t yStride) {
+  const auto [data, inner, columns, ready] = weight;
+  if (rows == 0) return;
+  parallel(panelsOf(columns), 0.02 * inner * kPanel * std::max<int64_t>(rows, 2), [&](int64_t begin, int64_t end) {
+    alignas(64) static thread_local float copy[kDepth * kPanel];
+    for (int64_t p = begin; p < end; p++) {
+      const int64_t width = std::min(kPanel, columns - p * kPanel);
+      float* to = y + p * kPanel;
+      const bool asItLies = !ready && rows <= kFew && width == kPanel;
+      const int64_t depth = asItLies || (ready && rows <= kRows) ? inner : kDepth;
+      for (int64_t k = 0; k < inner; k += depth) {
+        const int64_t part = std::min(depth, inner - k);
+        const float* w = ready ? data + (p * inner + k) * kPanel : data + k * columns + p * kPanel;
+        if (!ready && !asItLies) {
+          packPanel(w, columns, part, width, copy);
+          w = copy;
+        }
+        addPanel({x.data + k, x.stride}, rows, part, w, asItLies ? columns : kPanel, width, to, yStride);
       }
-      column += whole;
-      width -= whole;
-      for (; width >= kLanes; column += kLanes, width -= kLanes) {
-        vectors<1>(x, rows, inner, weight + column, columns, y + column, yStride);
-      }
-      rest(x, rows, inner, weight + column, columns, width, y + column, yStride);
     }
   });
 }

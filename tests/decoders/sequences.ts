@@ -110,6 +110,8 @@ export function sequenceCases(): void {
       const decoder = make(config);
       const batch = batchOf([4, 3, 3, 1]);
       const features = featuresOf(config, batch.size);
+      // Weights may be laid out for decoding once, and stay.
+      tf.tidy(() => decoder.step(decoder.start(features), tf.tensor1d([1, 2, 3, 4], 'int32')) as never);
       const before = tf.memory().numTensors;
       const { loss, gradients } = decoder.lossAndGradients(features, batch, { training: true });
       expect(tf.memory().numTensors).toBe(before + 1 + gradients.size);

@@ -135,6 +135,8 @@ static void refuses(const std::string& name, std::vector<Given> inputs, const st
   if (context.failure.find(word) == std::string::npos) fail(name + " took a wrong " + word + ": " + context.failure);
 }
 
+static Given packed(std::vector<int64_t> shape) { return run("ShowtellPack", {floats(std::move(shape))})[0]; }
+
 int main() {
   for (const int64_t scale : {1, 3, 40}) {
     const int64_t B = 2 + scale, P = 5, A = 7 * scale, C = 9 * scale, H = 3 * scale, E = 4, V = 11 + 60 * scale;
@@ -157,19 +159,30 @@ int main() {
     const auto total = static_cast<int64_t>(B + n + 1 + 4);
     run("ShowtellKeysGradient", {keys, floats({total, A}), floats({total, P}),
                                  integers({static_cast<int32_t>(B), static_cast<int32_t>(n), 1})});
-    for (const int64_t rows : {1, 2, 3, 4, 5, 17, 70}) {
+    refuses("ShowtellPack", {floats({A})}, "weight");
+    for (const int64_t rows : {1, 2, 3, 4, 5, 9, 17, 70}) {
       run("ShowtellLinear", {floats({rows, A}), floats({A, V}), floats({V})});
       run("ShowtellLogSumExp", {floats({rows, V}, 1e4)});
+      const auto continuations = [&](int32_t count) -> std::vector<Given> {
+        return {floats({2 * rows, V}), floats({2 * rows, V}, 1e4), floats({rows, 2}), integers({count})};
+      };
+      run("ShowtellContinuations", continuations(static_cast<int32_t>(2 * V)));
+      refuses("ShowtellContinuations", continuations(static_cast<int32_t>(2 * V + 1)), "count");
+      refuses("ShowtellContinuations", continuations(0), "count");
     }
     for (const int64_t rows : {B, 2 * B}) {
       const auto step = [&](int32_t word) -> std::vector<Given> {
         return {floats({rows, H}), floats({rows, H}), integers(std::vector<int32_t>(rows, word)), keys, features,
-                floats({V, E}), floats({E + C, 4 * H}), floats({4 * H}), floats({H, 4 * H}), floats({4 * H}),
-                floats({H, A}), floats({A}), floats({H, C}), floats({C}), weight, floats({H, V}), floats({V})};
+                floats({V, E}), packed({H, J}), floats({J}), packed({E + C, 4 * H}), weight, packed({H, V}), floats({V})};
       };
       run("ShowtellAttentionStep", step(static_cast<int32_t>(V - 1)));
       refuses("ShowtellAttentionStep", step(static_cast<int32_t>(V)), "words");
       refuses("ShowtellAttentionStep", step(-1), "words");
+      for (const auto& [input, word] : {std::pair{6, "joint"}, {8, "weight_ih"}, {10, "fc.weight"}}) {
+        auto wrong = step(0);
+        wrong[input].shape.back() += 1;
+        refuses("ShowtellAttentionStep", std::move(wrong), word);
+      }
     }
     for (const char* activation : {"", "Relu", "Relu6", "HardSigmoid", "HardSwish"}) {
       const std::string name = std::string("ShowtellBias") + activation;

@@ -1,32 +1,14 @@
-/**
- * The page in a real browser. Skipped with a message where no Chromium is found; SHOWTELL_BROWSER=required makes its
- * absence a failure, and any other value is the path of one.
- */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+/** The page in a real browser. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createService, listen, type Listening, type Service } from '../../src/serve/index.js';
+import { executable } from './browser.js';
 import { writeTinyCheckpoint } from './tiny-checkpoint.js';
-
-const wanted = process.env.SHOWTELL_BROWSER;
-const executable = wanted && wanted !== 'required' ? wanted : findBrowser();
-if (!executable) {
-  if (wanted === 'required')
-    throw new Error('SHOWTELL_BROWSER is "required", but no Chromium is on the PATH');
-  process.stderr.write('tests of the page are skipped: no Chromium is on the PATH\n');
-}
-
-function findBrowser(): string | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-  return names
-    .flatMap((name) => folders.map((folder) => join(folder, name)))
-    .find((path) => existsSync(path));
-}
 
 /** The part of axe-core that is used; it runs in the page. */
 interface Axe {

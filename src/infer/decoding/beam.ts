@@ -4,9 +4,10 @@
  * that k of them go on whatever ends; only those (score, index) pairs are read back. A hypothesis that ends among the
  * best k is set aside. An image is done when nothing that is still open can overtake its finished captions.
  */
-import { logSumExp, tf } from '../../backend/index.js';
+import { tf } from '../../backend/index.js';
 import { BOS, EOS } from '../../data/index.js';
 import type { Decoder } from '../../models/index.js';
+import { bestContinuations, type StepLogits } from './continuations.js';
 import { bestFirst, type DecodedCaption, type SearchRequest } from './decode.js';
 import { bestPossibleScore, rankingScore } from './length-penalty.js';
 import type { Search } from './options.js';
@@ -64,19 +65,20 @@ export function beamSearch(
         slots.map((slot) => slot?.ids.at(-1) ?? BOS),
         'int32',
       ); // (N k)
-      const before = tf.tensor1d(slots.map((slot) => slot?.logProbability ?? -Infinity)); // (N k)
+      const before = tf.tensor2d(
+        slots.map((slot) => slot?.logProbability ?? -Infinity),
+        [active.length, width],
+      ); // (N, k)
       const { state: after, logits, attention } = decoder.step(state, words); // logits (N k, V)
       const said = slots.map((slot) => slot?.ids);
       const allowed = applyRules(rules, logits, step, said);
-      const base = tf.expandDims(tf.sub(before, logSumExp(logits)), 1); // (N k, 1)
-      const totals = tf.reshape(tf.add(allowed, base), [active.length, width, -1]); // (N, k, V)
-      return { after, totals: totals as tf.Tensor3D, attention: request.attention ? attention : undefined };
+      return { after, logits, allowed, before, attention: request.attention ? attention : undefined };
     });
     state = replaceState(state, next.after);
     if (next.attention) attentions.push(next.attention);
 
-    const sources = extendAll(active, next.totals, search, { shared, last: step === maxWords });
-    next.totals.dispose();
+    const sources = extendAll(active, next, search, { shared, last: step === maxWords });
+    tf.dispose([next.logits, next.allowed, next.before]);
     if (request.onWords) tellWords(searches, active, request.onWords);
     const remaining = active.flatMap((image, i) => (isDone(image, search) ? [] : [i]));
     if (remaining.length === 0 || step === maxWords) break;
@@ -111,18 +113,19 @@ function tellWords(
 
 /**
  * Moves every image on by a word, group by group: a later group pays for words that earlier ones took.
- * @param totals log-probability of each continuation, (N, k, V)
+ * @param scored logits (N k, V), and log-probabilities of the hypotheses (N, k)
  * @param step shared: whether all groups go on from one row; last: whether only an end counts
  * @returns for each image and each place of its beam the row that its hypothesis came from
  */
 function extendAll(
   active: ImageSearch[],
-  totals: tf.Tensor3D,
+  scored: StepLogits & { before: tf.Tensor2D },
   search: Search,
   { shared, last }: { shared: boolean; last: boolean },
 ): (number | undefined)[][] {
   const { beam, groups } = search;
-  const [, width, vocabularySize] = totals.shape;
+  const width = scored.before.shape[1];
+  const vocabularySize = scored.logits.shape[1];
   const size = beam / groups;
   const rows = shared ? 1 : size; // of a group
   const sources = active.map((): (number | undefined)[] => new Array<undefined>(beam));
@@ -130,13 +133,25 @@ function extendAll(
     const pays = g > 0 && !last;
     const taken = pays ? active.map((image) => wordsTaken(image.groups.slice(0, g))) : [];
     const best = tidied(() => {
-      let own: tf.Tensor3D = totals; // (N, rows, V)
-      if (!shared && groups > 1)
-        own = tf.slice(totals, [0, g * size, 0], [active.length, size, vocabularySize]);
-      if (pays) own = tf.sub(own, penalties(taken, search.diversity, vocabularySize));
-      const flat = tf.reshape(own, [active.length, rows * vocabularySize]);
-      const { values, indices } = tf.topk(flat, Math.min(2 * size, rows * vocabularySize)); // (N, 2 size)
-      return { values, indices };
+      const own = (x: tf.Tensor): tf.Tensor2D => {
+        if (shared || groups === 1) return x as tf.Tensor2D;
+        const all = tf.reshape(x, [active.length, beam, -1]);
+        return tf.reshape(tf.slice(all, [0, g * size, 0], [-1, size, -1]), [active.length * size, -1]);
+      };
+      let allowed = own(scored.allowed); // (N rows, V)
+      if (pays) {
+        const costs = penalties(taken, search.diversity, vocabularySize); // (N, 1, V)
+        allowed = tf.reshape(
+          tf.sub(tf.reshape(allowed, [active.length, rows, vocabularySize]), costs),
+          allowed.shape,
+        );
+      }
+      const before = tf.reshape<tf.Rank.R2>(own(scored.before), [active.length, rows]);
+      return bestContinuations(
+        { logits: own(scored.logits), allowed },
+        before,
+        Math.min(2 * size, rows * vocabularySize),
+      );
     });
     const values = best.values.dataSync();
     const indices = best.indices.dataSync();

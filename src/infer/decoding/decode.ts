@@ -8,8 +8,9 @@
 import { tf } from '../../backend/index.js';
 import type { Decoder } from '../../models/index.js';
 import { beamSearch } from './beam.js';
+import { likeliest } from './continuations.js';
 import { resolveSearch, type Search, type SearchOptions } from './options.js';
-import { likeliest, rollOut } from './rollout.js';
+import { rollOut } from './rollout.js';
 import { rulesOf, type DecodingRule } from './rules.js';
 import { sampler } from './sampling.js';
 

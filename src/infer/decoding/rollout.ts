@@ -2,29 +2,17 @@
  * Decoding that takes one word after another and never goes back: greedy search and sampling. The only thing read back
  * in a step is one word id for each row; log-probabilities and attention stay on the device until the end.
  */
-import { logSumExp, tf } from '../../backend/index.js';
+import { tf } from '../../backend/index.js';
 import { BOS, EOS, PAD } from '../../data/index.js';
 import type { Decoder } from '../../models/index.js';
+import type { Choice, StepLogits } from './continuations.js';
 import type { DecodedCaption, SearchRequest } from './decode.js';
 import { applyRules } from './rules.js';
 import { replaceState, tidied, worthLeaving } from './state.js';
 
-export interface Choice {
-  /** ids, (R) int32 */
-  words: tf.Tensor1D;
-  /** their logits, (R) */
-  logits: tf.Tensor1D;
-}
-
-/** The likeliest word of each row. @param allowed (R, V) */
-export function likeliest(allowed: tf.Tensor2D): Choice {
-  return { words: tf.argMax(allowed, 1), logits: tf.max(allowed, 1) };
-}
-
 /**
  * @param copies captions of each image
- * @param choose the next word of each row from the logits that the rules leave, (R, V); `rows` are the captions' numbers:
- * image x copies + copy
+ * @param choose the next word of each row; `rows` are the captions' numbers: image x copies + copy
  * @returns the captions of each image, in the order of their copies
  */
 export function rollOut(
@@ -32,7 +20,7 @@ export function rollOut(
   features: tf.Tensor,
   { search, rules, attention, onWords }: SearchRequest,
   copies: number,
-  choose: (allowed: tf.Tensor2D, rows: number[]) => Choice,
+  choose: (step: StepLogits, rows: number[]) => Choice,
 ): DecodedCaption[][] {
   const count = features.shape[0];
   const captions = Array.from({ length: count * copies }, (): Draft => ({
@@ -58,13 +46,8 @@ export function rollOut(
     const next = tidied(() => {
       const { state: after, logits, attention: weights } = decoder.step(state, words); // logits (R, V)
       const said = rows.map((row) => (captions[row].open ? captions[row].ids : undefined));
-      const chosen = choose(applyRules(rules, logits, step, said), rows);
-      return {
-        after,
-        words: chosen.words,
-        gain: tf.sub(chosen.logits, logSumExp(logits)), // (R)
-        attention: attention ? weights : undefined,
-      };
+      const chosen = choose({ logits, allowed: applyRules(rules, logits, step, said) }, rows);
+      return { after, ...chosen, attention: attention ? weights : undefined };
     });
     state = replaceState(state, next.after);
     words.dispose();

@@ -2,9 +2,9 @@
  * Ancestral sampling with temperature, top-k (Fan et al. 2018) and top-p (Holtzman et al. 2020). Each caption draws from
  * a generator of its own, so that what it says depends on the seed and the image, not on the batch it is in.
  */
-import { tf } from '../../backend/index.js';
+import { logSumExp, tf } from '../../backend/index.js';
 import { Random } from '../../core/index.js';
-import type { Choice } from './rollout.js';
+import type { Choice, StepLogits } from './continuations.js';
 import type { Search } from './options.js';
 
 /** 1 - 2^-24, the largest float32 below 1. */
@@ -14,28 +14,28 @@ const BELOW_ONE = 1 - 2 ** -24;
 export function sampler(
   search: Search,
   keys: readonly string[],
-): (allowed: tf.Tensor2D, rows: number[]) => Choice {
+): (step: StepLogits, rows: number[]) => Choice {
   const { seed, captions } = search;
   const generators = keys.flatMap((key) =>
     Array.from({ length: captions }, (_, sample) => Random.for(seed, 'sample', key, sample)),
   );
-  return (allowed, rows) =>
-    draw(
-      allowed,
-      search,
-      rows.map((row) => generators[row].next()),
-    );
+  return ({ logits, allowed }, rows) => {
+    const uniform = rows.map((row) => generators[row].next());
+    const drawn = draw(allowed, search, uniform);
+    return { words: drawn.words, gain: tf.sub(drawn.logits, logSumExp(logits)) };
+  };
 }
 
 /**
  * @param allowed logits, (R, V)
  * @param uniform a number in [0, 1) for each row: where in the distribution the word lies
+ * @returns ids, (R) int32, and their logits, (R)
  */
 export function draw(
   allowed: tf.Tensor2D,
   { temperature, topK, topP }: Pick<Search, 'temperature' | 'topK' | 'topP'>,
   uniform: readonly number[],
-): Choice {
+): { words: tf.Tensor1D; logits: tf.Tensor1D } {
   const vocabularySize = allowed.shape[1];
   const threshold = tf.tensor1d(uniform.map((u) => Math.min(u, BELOW_ONE)));
   if (topK === null && topP === null) {

@@ -2,11 +2,8 @@
 import { fnv1a } from '../../core/index.js';
 import { hasKernels, kernel, randomUniform, tf } from '../../backend/index.js';
 
-/**
- * Rows up to which our kernels read a weight matrix faster as it is than TensorFlow lays it out anew, and a step costs less
- * as one operation.
- */
-export const FEW_ROWS = 64;
+/** Rows up to which our kernels read a weight matrix faster as it is than TensorFlow lays it out anew. */
+const FEW_ROWS = 64;
 
 /** x W + b: (B, in) -> (B, out); has no gradient of its own. */
 export function linear(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor2D {

@@ -8,7 +8,8 @@
 import { hasKernels, kernel, tf } from '../../backend/index.js';
 import { attend, type Scene } from './attention-step.js';
 import { BaseDecoder, type Lookup } from './base.js';
-import { FEW_ROWS, linear } from './cells.js';
+import { linear } from './cells.js';
+import { Derived } from './derived.js';
 import { cellForward } from './lstm-cell.js';
 import { embeddingSpec, linearSpecs, lstmSpecs, Parameters } from './parameters.js';
 import type { SequenceRequest } from './sequence-operation.js';
@@ -21,13 +22,8 @@ import type {
   TeacherForcedBatch,
 } from './types.js';
 
-/** In the order in which the operation takes them (native/attention_step.cc). */
-const STEP_WEIGHTS = [
-  'embed.weight',
-  ...['lstm_cell.weight_ih', 'lstm_cell.bias_ih', 'lstm_cell.weight_hh', 'lstm_cell.bias_hh'],
-  ...['attention.decoder_attn.weight', 'attention.decoder_attn.bias', 'f_beta.weight', 'f_beta.bias'],
-  ...['attention.full_attn.weight', 'fc.weight', 'fc.bias'],
-];
+/** What is multiplied by the hidden state before the cell, side by side: gates, query, gate of the context. */
+const JOINT = ['lstm_cell.weight_hh', 'attention.decoder_attn.weight', 'f_beta.weight'];
 
 interface StepParts {
   next: { h: tf.Tensor2D; c: tf.Tensor2D };
@@ -92,8 +88,7 @@ export class SoftAttentionDecoder extends BaseDecoder {
         score: this.parameters.get('attention.full_attn.weight') as tf.Tensor as tf.Tensor2D,
       };
       const [h, c] = [tensors.h as tf.Tensor2D, tensors.c as tf.Tensor2D]; // (B k, H): k captions of each image
-      const small = hasKernels() && h.shape[0] <= FEW_ROWS;
-      const { next, logits, alpha } = small
+      const { next, logits, alpha } = hasKernels()
         ? this.wholeStep(scene, h, c, words)
         : this.stepByParts(scene, h, c, words);
       return {
@@ -108,29 +103,58 @@ export class SoftAttentionDecoder extends BaseDecoder {
     });
   }
 
-  /** One operation, which reads every weight once. */
+  /** One operation, which reads every weight once, from front to back. */
   private wholeStep(scene: Scene, h: tf.Tensor2D, c: tf.Tensor2D, words: tf.Tensor1D): StepParts {
-    const weights = STEP_WEIGHTS.map((name) => this.parameters.get(name));
-    const inputs = [h, c, words, scene.keys, scene.features, ...weights];
+    const { joint, jointBias, input, projection } = this.packed.get();
+    const p = (name: string) => this.parameters.get(name);
+    const inputs = [
+      ...[h, c, words, scene.keys, scene.features, p('embed.weight'), joint, jointBias, input],
+      ...[scene.score, projection, p('fc.bias')],
+    ];
     const [nextH, nextC, logits, alpha] = kernel('AttentionStep', inputs, 4);
     return { next: { h: nextH, c: nextC }, logits, alpha };
   }
 
+  /** Weights as the kernels multiply by them, laid out once until they change. */
+  private readonly packed = new Derived(
+    () => this.parameters.variables.values(),
+    () => {
+      const p = (name: string) => this.parameters.get(name) as tf.Tensor as tf.Tensor2D;
+      const pack = (weight: tf.Tensor) => kernel('Pack', [weight], 1)[0];
+      return {
+        joint: pack(tf.concat(JOINT.map(p), 1)),
+        jointBias: this.jointBias(),
+        input: pack(p('lstm_cell.weight_ih')),
+        projection: pack(p('fc.weight')),
+      };
+    },
+  );
+
+  /** (4H + A + C) */
+  private jointBias(): tf.Tensor1D {
+    const p = (name: string) => this.parameters.get(name) as tf.Tensor as tf.Tensor1D;
+    const cell: tf.Tensor1D = tf.add(p('lstm_cell.bias_ih'), p('lstm_cell.bias_hh'));
+    return tf.concat([cell, p('attention.decoder_attn.bias'), p('f_beta.bias')]);
+  }
+
   private stepByParts(scene: Scene, h: tf.Tensor2D, c: tf.Tensor2D, words: tf.Tensor1D): StepParts {
     const p = (name: string) => this.parameters.get(name) as tf.Tensor as tf.Tensor2D;
-    const joined = ['lstm_cell.weight_hh', 'attention.decoder_attn.weight', 'f_beta.weight'];
     const state: tf.Tensor2D = tf.concat(
-      joined.map((name): tf.Tensor2D => tf.matMul(h, p(name))),
+      JOINT.map((name): tf.Tensor2D => tf.matMul(h, p(name))),
       1,
     ); // (B k, 4H + A + C)
-    const cellBias = tf.add(p('lstm_cell.bias_ih'), p('lstm_cell.bias_hh'));
-    const bias = tf.concat([cellBias, p('attention.decoder_attn.bias'), p('f_beta.bias')]) as tf.Tensor;
+    const bias = this.jointBias();
     // The bias of full_attn shifts all places alike: the softmax does not see it.
-    const { alpha, z } = attend(scene, state, bias as tf.Tensor1D);
+    const { alpha, z } = attend(scene, state, bias);
     const word: tf.Tensor2D = tf.gather(p('embed.weight'), words); // (B k, E)
     const input: tf.Tensor2D = tf.matMul(tf.concat([word, z], 1), p('lstm_cell.weight_ih')); // (B k, 4H)
-    const next = cellForward({ words: input, state, bias: bias as tf.Tensor1D }, c);
+    const next = cellForward({ words: input, state, bias }, c);
     return { next: { h: next.h, c: next.c }, logits: this.apply(next.h, 'fc'), alpha };
+  }
+
+  override dispose(): void {
+    super.dispose();
+    this.packed.dispose();
   }
 
   protected sequence(

@@ -1,9 +1,17 @@
 /** What our kernels give, beside TensorFlow's own operations: to 1e-5 of the largest magnitude. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { describeNative } from '../../tests/helpers.js';
-import { hasKernels, kernel, logSumExp, prepareBackend, tf, withoutKernels } from '../backend/index.js';
-import { activations, type Activation } from './layers/index.js';
-import { createDecoder, type Decoder, type DecoderConfig } from './decoders/index.js';
+import { describeNative } from '../helpers.js';
+import {
+  hasKernels,
+  kernel,
+  logSumExp,
+  prepareBackend,
+  tf,
+  withoutKernels,
+} from '../../src/backend/index.js';
+import { bestContinuations, likeliest } from '../../src/infer/decoding/continuations.js';
+import { activations, type Activation } from '../../src/models/layers/index.js';
+import { createDecoder, type Decoder, type DecoderConfig } from '../../src/models/decoders/index.js';
 
 const configs: Record<string, DecoderConfig> = {
   lstm: { type: 'lstm', embedding: 9, hidden: 13, layers: 2, dropout: 0.3, outputDropout: 0.3 },
@@ -89,6 +97,46 @@ await describeNative(() => {
   });
 
   describe.skipIf(kernels !== 'loaded')('kernels', () => {
+    it('steps by the weights that the decoder has now, and frees what it laid out', () => {
+      const before = tf.memory().numTensors;
+      const [decoder, other] = [1, 2].map((seed) =>
+        createDecoder({
+          ...{ config: configs['soft-attention'], vocabularySize: VOCABULARY, featureChannels: CHANNELS },
+          seed,
+        }),
+      );
+      tf.tidy(() => {
+        const features = tf.ones([1, 6, CHANNELS]);
+        const logits = (of: Decoder) => of.step(of.start(features), tf.tensor1d([5], 'int32')).logits;
+        const first = logits(decoder).dataSync();
+        decoder.loadState(other.stateDict());
+        expect(logits(decoder).dataSync()).toEqual(logits(other).dataSync());
+        expect(logits(decoder).dataSync()).not.toEqual(first);
+      });
+      decoder.dispose();
+      other.dispose();
+      expect(tf.memory().numTensors).toBe(before);
+    });
+
+    it('find the best continuations, of equal ones the first', () => {
+      const V = 150;
+      const values = Float32Array.from({ length: 6 * V }, (_, i) => ((i * 7919) % 23) / 4); // many are equal
+      const logits = tf.tensor2d(values, [6, V]);
+      const bans = Float32Array.from({ length: 6 * V }, (_, i) => (i % 5 === 0 || i < 2 * V ? -Infinity : 0));
+      const step = { logits, allowed: tf.add<tf.Tensor2D>(logits, tf.tensor2d(bans, [6, V])) };
+      const before = tf.tensor2d([-1, -2, -1, -1, -Infinity, -3], [3, 2]);
+      for (const count of [1, 6, 200]) {
+        const run = () => bestContinuations(step, before, count);
+        const [own, plain] = [run(), withoutKernels(run)];
+        expect(own.indices.dataSync()).toEqual(plain.indices.dataSync());
+        const finite = (x: tf.Tensor) => tf.maximum(x, -1e3);
+        expectAlike(finite(own.values), finite(plain.values), 'log-probabilities');
+      }
+      const [own, plain] = [likeliest(step), withoutKernels(() => likeliest(step))];
+      expect(own.words.dataSync()).toEqual(plain.words.dataSync());
+      expect(own.words.dataSync()[0]).toBe(0); // `<pad>`, where the rules left nothing
+    });
+
     it('sum exponentials of any size', () => {
       const x = tf.tensor2d([1, 2, 3, -1e30, 88, 88, -Infinity, 0, 5e4], [3, 3]);
       expectAlike(logSumExp(x), tf.logSumExp(x, 1), 'log of the sum of exp');
