@@ -1,8 +1,9 @@
 /**
- * Matrix products in the precision that the backend was prepared for. With `bfloat16` and a processor that multiplies
- * it, both factors are rounded to bfloat16 (8 bits of precision), multiplied with float32 sums, and the product is
- * rounded once more, as PyTorch's autocast does; everything else stays float32. oneDNN's own switch for this
- * (ONEDNN_DEFAULT_FPMATH_MODE) has an effect only where the CPU has AMX.
+ * Matrix products in the precision that the backend was prepared for. With `bfloat16` both factors are rounded to bfloat16
+ * (8 bits of precision) and multiplied with float32 sums; everything else stays float32. GPUs and CPUs with AMX have units
+ * for that, whose product is rounded once more, as by PyTorch's autocast. Other CPUs multiply the rounded factors as
+ * float32, which is exact and faster than AVX-512's instruction for bfloat16 (VDPBF16PS), where there is one. oneDNN's own
+ * switch for this (ONEDNN_DEFAULT_FPMATH_MODE) has an effect only where the CPU has AMX.
  */
 import { currentBackend, isNative } from './backend.js';
 import { tf } from './tf.js';
@@ -20,13 +21,9 @@ export interface MatrixProducts {
  */
 export function matrixProducts(): MatrixProducts {
   if (!isNative()) return webAssemblyProducts;
-  return hasBfloat16Units() ? new Bfloat16Products() : nativeProducts;
-}
-
-function hasBfloat16Units(): boolean {
   const { precision, device, cpuFeatures } = currentBackend();
-  if (precision !== 'bfloat16') return false;
-  return device === 'GPU' || cpuFeatures.includes('avx512_bf16') || cpuFeatures.includes('amx_bf16');
+  if (precision !== 'bfloat16') return nativeProducts;
+  return new Bfloat16Products(device === 'GPU' || cpuFeatures.includes('amx_bf16'));
 }
 
 const nativeProducts: MatrixProducts = {
@@ -66,14 +63,19 @@ class Bfloat16Products implements MatrixProducts {
   private readonly backend = tf.backend() as unknown as NativeBackend;
   private readonly rounded = new Map<object, number>();
 
+  /** @param units whether the product is computed of bfloat16 numbers, or of float32 numbers that were rounded to it */
+  constructor(private readonly units: boolean) {}
+
   matMul(x: tf.Tensor2D, y: tf.Tensor2D, transposeX = false, transposeY = false): tf.Tensor2D {
     const { binding } = this.backend;
+    const type = this.units ? BFLOAT16 : FLOAT;
     const attributes = [
-      { name: 'T', type: binding.TF_ATTR_TYPE, value: BFLOAT16 },
+      { name: 'T', type: binding.TF_ATTR_TYPE, value: type },
       { name: 'transpose_a', type: binding.TF_ATTR_BOOL, value: transposeX },
       { name: 'transpose_b', type: binding.TF_ATTR_BOOL, value: transposeY },
     ];
     const [product] = binding.executeOp('MatMul', attributes, [this.round(x), this.round(y)], 1);
+    if (!this.units) return this.backend.createOutputTensor(product) as tf.Tensor2D;
     const result = this.backend.createOutputTensor(this.cast(product.id, BFLOAT16, FLOAT));
     binding.deleteTensor(product.id);
     return result as tf.Tensor2D;
@@ -82,7 +84,12 @@ class Bfloat16Products implements MatrixProducts {
   private round(x: tf.Tensor2D): number {
     const known = this.rounded.get(x.dataId);
     if (known !== undefined) return known;
-    const { id } = this.cast(this.backend.getInputTensorIds([x])[0], FLOAT, BFLOAT16);
+    let { id } = this.cast(this.backend.getInputTensorIds([x])[0], FLOAT, BFLOAT16);
+    if (!this.units) {
+      const widened = this.cast(id, BFLOAT16, FLOAT);
+      this.backend.binding.deleteTensor(id);
+      id = widened.id;
+    }
     this.rounded.set(x.dataId, id);
     return id;
   }
