@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { CaptionsOptions } from './captions.js';
 import type { EncodingOptions } from './encoding.js';
+import type { EpochOptions } from './epoch.js';
 import type { FinetuningOptions } from './finetuning.js';
 import type { Options } from './measure.js';
 import type { MemoryOptions } from './memory.js';
@@ -20,7 +21,16 @@ export interface Peer {
 
 export interface Case {
   /** What the command line selects it by, and the name of its measure in worker.ts. */
-  bench: 'training' | 'finetuning' | 'encoding' | 'captions' | 'startup' | 'memory' | 'metrics' | 'serving';
+  bench:
+    | 'training'
+    | 'epoch'
+    | 'finetuning'
+    | 'encoding'
+    | 'captions'
+    | 'startup'
+    | 'memory'
+    | 'metrics'
+    | 'serving';
   label: string;
   unit: string;
   /** Whether a larger number is better. */
@@ -62,6 +72,7 @@ const shippedSizes: DecoderSizes = {
 
 export const benches = [
   'training',
+  'epoch',
   'finetuning',
   'encoding',
   'captions',
@@ -74,6 +85,7 @@ export const benches = [
 export function allCases(inputs: CaseInputs): Case[] {
   return [
     ...trainingCases(),
+    ...epochCases(inputs),
     finetuningCase(),
     encodingCase(inputs),
     ...captionCases(),
@@ -138,6 +150,36 @@ function trainingCases(): Case[] {
   });
 }
 
+function epochCases({ images, drawn }: CaseInputs): Case[] {
+  return [
+    { name: "original's sizes", sizes: originalSizes },
+    { name: 'all sizes 512', sizes: shippedSizes },
+  ].map(({ name, sizes }): Case => {
+    const options = {
+      images,
+      count: 500,
+      sizes,
+      lengths: targetLengths(),
+      ...preparation(drawn),
+      warmup: 1,
+      repeats: 3,
+    } satisfies EpochOptions;
+    return {
+      bench: 'epoch',
+      label: `${name}, one caption of each photo, MobileNetV3-small, ${photosOf(drawn)}`,
+      unit: 'captions/s',
+      larger: true,
+      options,
+      peers: [{ label: "the original's way", script: 'epoch.py', options }],
+    };
+  });
+}
+
+const photosOf = (drawn: boolean) => (drawn ? 'drawn photos of 500x375' : 'given folder');
+
+const preparation = (drawn: boolean) =>
+  drawn ? { resize: 256, crop: 224 } : { resize: [224, 224] as [number, number], crop: null };
+
 function finetuningCase(): Case {
   const options = {
     sizes: { ...shippedSizes, channels: 512 },
@@ -162,13 +204,13 @@ function encodingCase({ images, drawn }: CaseInputs): Case {
   const options = {
     images,
     count: 512,
-    ...(drawn ? { resize: 256, crop: 224 } : { resize: [224, 224] as [number, number], crop: null }),
+    ...preparation(drawn),
     warmup: 1,
     repeats: 5,
   } satisfies EncodingOptions;
   return {
     bench: 'encoding',
-    label: `JPEG files to feature store, MobileNetV3-small, ${drawn ? 'drawn photos of 500x375' : 'given folder'}`,
+    label: `JPEG files to feature store, MobileNetV3-small, ${photosOf(drawn)}`,
     unit: 'images/s',
     larger: true,
     options,

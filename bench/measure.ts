@@ -28,6 +28,11 @@ export async function rates(
   return values;
 }
 
+/** The most memory that this process held. */
+export function peakMemory(): string {
+  return `${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB`;
+}
+
 /** The value below which the share `q` of `values` lies, linearly interpolated. */
 export function quantile(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);

@@ -20,7 +20,7 @@ import { describeMachine, formatMachine, formatResult, ratio, type Result, type 
 import { drawPhotos } from './synthetic.js';
 
 /** Photos drawn where no folder is given. */
-const DRAWN = 256;
+const DRAWN = 512;
 
 function packageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
@@ -85,7 +85,7 @@ async function main(): Promise<void> {
   const drawn = settings.images === undefined;
   const images = settings.images ?? mkdtempSync(join(tmpdir(), 'showtell-bench-photos-'));
   try {
-    const photos = settings.names.includes('encoding') || settings.names.includes('serving');
+    const photos = ['encoding', 'epoch', 'serving'].some((name) => settings.names.includes(name));
     if (drawn && photos) await drawPhotos(images, DRAWN);
     const cases = allCases({ root, images, drawn, checkpoint: settings.checkpoint });
     const results: Result[] = [];

@@ -4,7 +4,7 @@ import { Random } from '../src/core/index.js';
 import type { CaptionBatch } from '../src/data/index.js';
 import { createDecoder, createEncoder } from '../src/models/index.js';
 import { TrainingStep, type StepResult } from '../src/train/step.js';
-import { rates, type Measurement } from './measure.js';
+import { peakMemory, rates, type Measurement } from './measure.js';
 import { syntheticBatch, syntheticConfig, syntheticFeatures } from './synthetic.js';
 
 export interface DecoderSizes {
@@ -69,5 +69,6 @@ export async function measureTraining(options: TrainingOptions): Promise<Measure
     tf.dispose([loss, gradientNorm]);
     return batch.tokens;
   });
-  return { values, facts: { backend: backend.name, version: backend.version, threads: backend.threads } };
+  const { name, version, threads } = backend;
+  return { values, facts: { backend: name, version, threads, 'peak memory': peakMemory() } };
 }

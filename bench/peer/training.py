@@ -6,6 +6,7 @@ The one argument is what bench/run.ts hands over; the last line of output is {"v
 """
 
 import json
+import resource
 import sys
 import time
 
@@ -51,4 +52,6 @@ for _ in range(options["repeats"]):
     began = time.perf_counter()
     step().item()
     values.append(sum(lengths) / (time.perf_counter() - began))
-print(json.dumps({"values": values, "facts": {"torch": torch.__version__, "threads": torch.get_num_threads()}}))
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+facts = {"torch": torch.__version__, "threads": torch.get_num_threads(), "peak memory": f"{peak:.0f} MiB"}
+print(json.dumps({"values": values, "facts": facts}))
