@@ -4,6 +4,7 @@ import type { CaptionsOptions } from './captions.js';
 import type { EncodingOptions } from './encoding.js';
 import type { EpochOptions } from './epoch.js';
 import type { FinetuningOptions } from './finetuning.js';
+import { growthCases } from './growth.js';
 import type { Options } from './measure.js';
 import type { MemoryOptions } from './memory.js';
 import type { StartupOptions } from './startup.js';
@@ -21,16 +22,7 @@ export interface Peer {
 
 export interface Case {
   /** What the command line selects it by, and the name of its measure in worker.ts. */
-  bench:
-    | 'training'
-    | 'epoch'
-    | 'finetuning'
-    | 'encoding'
-    | 'captions'
-    | 'startup'
-    | 'memory'
-    | 'metrics'
-    | 'serving';
+  bench: (typeof benches)[number];
   label: string;
   unit: string;
   /** Whether a larger number is better. */
@@ -72,6 +64,7 @@ const shippedSizes: DecoderSizes = {
 
 export const benches = [
   'training',
+  'growth',
   'epoch',
   'finetuning',
   'encoding',
@@ -85,6 +78,7 @@ export const benches = [
 export function allCases(inputs: CaseInputs): Case[] {
   return [
     ...trainingCases(),
+    ...growthCases(shippedSizes),
     ...epochCases(inputs),
     finetuningCase(),
     encodingCase(inputs),

@@ -16,7 +16,9 @@ export const deviceSchema = z
     precision: z
       .enum(['float32', 'bfloat16'])
       .default('float32')
-      .describe('bfloat16 rounds the factors of matrix products, where the processor multiplies bfloat16'),
+      .describe(
+        'bfloat16 rounds the factors of matrix products on native TensorFlow; faster on GPUs and with AMX',
+      ),
     threads: count.nullable().default(null).describe('CPU threads; null takes all cores'),
   })
   .describe('what computes');
