@@ -6,6 +6,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -16,6 +17,9 @@ import { basename, dirname, join } from 'node:path';
 export function temporaryName(path: string): string {
   return join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`);
 }
+
+/** Ending of a directory that gives way to the one with the name before it. */
+const OLD = '.old';
 
 /** Forces a file's or directory's content to the disk. */
 export function sync(path: string): void {
@@ -42,7 +46,8 @@ export function writeFileAtomic(path: string, data: string | Uint8Array): void {
 
 /**
  * Replaces the directory `path` by one with exactly `files` (name to content). Everything is on the disk under a
- * temporary name before the old directory gives way.
+ * temporary name before the old directory gives way; a process that dies between the two renames leaves what
+ * `recoverDirectory` brings to an end.
  */
 export function writeDirectoryAtomic(path: string, files: Record<string, string | Uint8Array>): void {
   const temporary = temporaryName(path);
@@ -51,7 +56,7 @@ export function writeDirectoryAtomic(path: string, files: Record<string, string 
     for (const [name, data] of Object.entries(files))
       writeFileSync(join(temporary, name), data, { flush: true });
     sync(temporary);
-    const previous = `${temporary}.old`;
+    const previous = `${temporary}${OLD}`;
     const replaces = existsSync(path);
     if (replaces) renameSync(path, previous);
     try {
@@ -65,5 +70,45 @@ export function writeDirectoryAtomic(path: string, files: Record<string, string 
   } catch (error) {
     rmSync(temporary, { recursive: true, force: true });
     throw error;
+  }
+}
+
+/**
+ * Ends what a process that died left of `writeDirectoryAtomic(path)`: a new directory that was whole takes its place,
+ * anything else that has no owner any more is removed. Where nothing may be written, all stays as it is.
+ */
+export function recoverDirectory(path: string): void {
+  const [parent, start] = [dirname(path), `.${basename(path)}.`];
+  const own = new RegExp(`^(\\d+)\\.[0-9a-f]{8}\\.tmp(${OLD.replace('.', '\\.')})?$`);
+  let names: string[];
+  try {
+    names = readdirSync(parent).filter((name) => name.startsWith(start));
+  } catch {
+    return;
+  }
+  const left = names.filter((name) => {
+    const match = own.exec(name.slice(start.length));
+    return match !== null && !isRunning(Number(match[1]));
+  });
+  try {
+    // The old one gave way only when the new one was whole.
+    const old = left.find((name) => name.endsWith(OLD));
+    if (old !== undefined && !existsSync(path)) {
+      const whole = old.slice(0, -OLD.length);
+      renameSync(join(parent, left.includes(whole) ? whole : old), path);
+    }
+    for (const name of left) rmSync(join(parent, name), { recursive: true, force: true });
+  } catch {
+    // A read-only place: whoever reads says what is missing.
+  }
+}
+
+function isRunning(pid: number): boolean {
+  if (pid === process.pid) return false; // its own directories are written and renamed in one go
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }

@@ -3,6 +3,7 @@ export * from './errors.js';
 export * from './files.js';
 export * from './half.js';
 export * from './html.js';
+export * from './lock.js';
 export * from './log.js';
 export * from './profile.js';
 export * from './random.js';

@@ -4,17 +4,16 @@
  *   store.json     what the features are (store-manifest.ts)
  *   shard-*.f16    records of one size, appended (store-shards.ts)
  *   journal.txt    which image is which record (store-journal.ts)
- *   lock           held while a process writes (store-lock.ts)
+ *   lock           held while a process writes (core/lock.ts)
  * A process that is killed loses at most a batch and two seconds' work. Memory holds the index, never the features.
  */
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { ImageConfig } from '../config/index.js';
-import { halfTable, UserError, type Log } from '../core/index.js';
+import { halfTable, Lock, UserError, type Log } from '../core/index.js';
 import { BadImages, loadImages, type SkippedImage } from './image-loader.js';
 import { Journal } from './store-journal.js';
-import { StoreLock } from './store-lock.js';
 import { openStoreFolder, type FeatureKey } from './store-manifest.js';
 import { Shards } from './store-shards.js';
 import { StoreWriter, type FileFacts, type Waiting } from './store-writer.js';
@@ -146,7 +145,7 @@ export class FeatureStore {
 
   private async build(missing: readonly string[]): Promise<void> {
     const { log, signal } = this.options;
-    const lock = await StoreLock.acquire(join(this.folder, 'lock'), log, signal);
+    const lock = await Lock.acquire(join(this.folder, 'lock'), 'builds this feature store', log, signal);
     try {
       // Another process may have encoded them while this one waited.
       const journal = this.checkedJournal(missing);
@@ -163,7 +162,7 @@ export class FeatureStore {
     }
   }
 
-  private async encodeAll(todo: Map<string, FileFacts>, journal: Journal, lock: StoreLock): Promise<void> {
+  private async encodeAll(todo: Map<string, FileFacts>, journal: Journal, lock: Lock): Promise<void> {
     const { imageConfig, imageDirectory, log, signal } = this.options;
     const images = [...todo.keys()];
     const batchSize = this.options.batchSize ?? 64;

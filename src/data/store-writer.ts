@@ -1,10 +1,9 @@
 /** The writing half of a feature store: encodes batches, appends their records, and commits now and then. */
 import { crc32 } from 'node:zlib';
-import { toHalf, UserError } from '../core/index.js';
+import { toHalf, UserError, type Lock } from '../core/index.js';
 import type { RgbImage } from './image.js';
 import { stackPixels } from './preprocess.js';
 import type { Journal, StoredImage } from './store-journal.js';
-import type { StoreLock } from './store-lock.js';
 import type { Shards } from './store-shards.js';
 
 /** Milliseconds between two points from which an interrupted build goes on. */
@@ -38,7 +37,7 @@ export class StoreWriter {
     private readonly options: EncodeOptions,
     private readonly journal: Journal,
     private readonly shards: Shards,
-    private readonly lock: StoreLock,
+    private readonly lock: Lock,
     private readonly positions: Map<string, number>,
   ) {
     this.end = journal.end;

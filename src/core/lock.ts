@@ -1,12 +1,14 @@
 /**
- * A lock file: one process writes to a feature store at a time. The owner refreshes it while it works, so that a
+ * A lock file: one process writes to a directory at a time. The owner refreshes it while it works, so that a
  * lock whose owner died is recognised even where process ids are reused (containers) or on another machine.
  */
 import { randomBytes } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { temporaryName, UserError, type Log } from '../core/index.js';
+import { UserError } from './errors.js';
+import { temporaryName } from './files.js';
+import type { Log } from './log.js';
 
 const REFRESH_MS = 5_000;
 /** A lock that was not refreshed for this long has lost its owner. */
@@ -19,7 +21,7 @@ interface Owner {
   token: string;
 }
 
-export class StoreLock {
+export class Lock {
   private readonly timer: NodeJS.Timeout;
 
   private constructor(
@@ -29,24 +31,29 @@ export class StoreLock {
     this.timer = setInterval(() => this.refresh(), REFRESH_MS).unref();
   }
 
-  /** Waits until the lock is free or its owner is gone. */
-  static async acquire(path: string, log: Log, signal?: AbortSignal): Promise<StoreLock> {
-    const own: Owner = { pid: process.pid, host: hostname(), token: randomBytes(12).toString('hex') };
+  /**
+   * Waits until the lock is free or its owner is gone.
+   * @param work what the owner does, for the message: `builds this feature store`
+   */
+  static async acquire(path: string, work: string, log: Log, signal?: AbortSignal): Promise<Lock> {
     for (let waited = false; ; waited = true) {
       signal?.throwIfAborted();
-      if (create(path, own)) return new StoreLock(path, own.token);
+      const taken = Lock.take(path);
+      if (taken instanceof Lock) return taken;
+      if (!waited) log.info(`Another process (${taken.owner}) ${work}; waiting for its lock ${path}.`);
+      await sleep(POLL_MS, undefined, { signal });
+    }
+  }
+
+  /** Takes the lock, or says who has it. */
+  static take(path: string): Lock | { owner: string } {
+    const own: Owner = { pid: process.pid, host: hostname(), token: randomBytes(12).toString('hex') };
+    for (;;) {
+      if (create(path, own)) return new Lock(path, own.token);
       const content = contentOf(path);
       if (content === undefined) continue;
-      if (isStale(path, content)) {
-        removeIfStill(path, content);
-        continue;
-      }
-      if (!waited) {
-        log.info(
-          `Another process (${describe(content)}) builds this feature store; waiting for its lock ${path}.`,
-        );
-      }
-      await sleep(POLL_MS, undefined, { signal });
+      if (!isStale(path, content)) return { owner: describe(content) };
+      removeIfStill(path, content);
     }
   }
 
