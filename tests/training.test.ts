@@ -156,7 +156,7 @@ describe('train', () => {
     const { entries } = await train(config, { cacheDirectory });
     const lines = readFileSync(join(config.output, 'metrics.jsonl'), 'utf8').trim().split('\n');
     expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(entries);
-    expect(readdirSync(config.output).sort()).toEqual(['best', 'config.yaml', 'last', 'metrics.jsonl']);
+    expect(readdirSync(config.output).sort()).toEqual(['best', 'config.yaml', 'last', 'metrics.jsonl', 'state']);
     const { metrics, vocabulary, encoder, decoder } = loadCheckpoint(join(config.output, 'last'));
     expect(metrics).toMatchObject({ epoch: 2, trainImages: 8, trainCaptions: 16 });
     expect(vocabulary.words.slice(0, 4)).toEqual(['<pad>', '<unk>', '<eos>', '<bos>']);

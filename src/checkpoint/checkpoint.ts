@@ -8,11 +8,12 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseConfig, formatConfig, type Config } from '../config/index.js';
 import { Vocabulary, imageSize } from '../data/index.js';
-import { messageOf, UserError, writeDirectoryAtomic } from '../core/index.js';
+import { messageOf, recoverDirectory, UserError, writeDirectoryAtomic } from '../core/index.js';
 import {
   createDecoder,
   createEncoder,
   openWeights,
+  partOf,
   readSafetensors,
   writeSafetensors,
   type Decoder,
@@ -59,6 +60,16 @@ interface Manifest {
 
 const sha256 = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex');
 
+/** All weights that captioning needs, under `encoder.` and `decoder.`. */
+export function modelState(encoder: Encoder, decoder: Decoder): StateDict {
+  const entries = (prefix: string, state: StateDict) =>
+    [...state].map(([name, entry]) => [`${prefix}.${name}`, entry] as const);
+  return new Map([
+    ...entries('encoder', encoder.stateDict({ classifier: false })),
+    ...entries('decoder', decoder.stateDict()),
+  ]);
+}
+
 /**
  * Writes a checkpoint; `directory` holds the old or the new one, never a part.
  * @param parts imported: another program trained it, and the model card says nothing of its training
@@ -69,10 +80,7 @@ export function saveCheckpoint(
     imported?: boolean;
   },
 ): void {
-  const state: StateDict = new Map();
-  for (const [name, entry] of parts.encoder.stateDict({ classifier: false }))
-    state.set(`encoder.${name}`, entry);
-  for (const [name, entry] of parts.decoder.stateDict()) state.set(`decoder.${name}`, entry);
+  const state = modelState(parts.encoder, parts.decoder);
   const dtype = parts.config.training.checkpointPrecision === 'float16' ? 'F16' : 'F32';
   const model = writeSafetensors(state, { dtype, metadata: { format: 'pt' } });
   const vocabulary = `${JSON.stringify(parts.vocabulary.toJSON(), null, 0)}\n`;
@@ -100,6 +108,7 @@ function readJson(path: string): unknown {
 }
 
 function readManifest(directory: string): Manifest {
+  recoverDirectory(directory);
   if (!existsSync(directory)) throw new UserError(`there is no checkpoint ${directory}`);
   if (!statSync(directory).isDirectory()) {
     throw new UserError(`${directory} is a file; a checkpoint is a directory`);
@@ -139,15 +148,6 @@ function checkFile(directory: string, manifest: Manifest, name: string): void {
   }
 }
 
-/** The entries under `prefix`, without it. */
-function part(state: StateDict, prefix: string): StateDict {
-  return new Map(
-    [...state]
-      .filter(([name]) => name.startsWith(prefix))
-      .map(([name, entry]) => [name.slice(prefix.length), entry]),
-  );
-}
-
 /**
  * Reads a checkpoint, with a frozen encoder. The backend must be prepared.
  * @throws UserError that names what is missing, damaged, foreign, older or newer
@@ -167,7 +167,7 @@ export function loadCheckpoint(directory: string): Checkpoint {
   try {
     encoder = createEncoder({
       name: config.encoder.name,
-      state: part(state, 'encoder.'),
+      state: partOf(state, 'encoder.'),
       train: 'none',
       seed: config.seed,
     });
@@ -178,7 +178,7 @@ export function loadCheckpoint(directory: string): Checkpoint {
       featureChannels: encoder.outputShape(height, width, config.encoder.stage)[2],
       seed: config.seed,
     });
-    decoder.loadState(part(state, 'decoder.'));
+    decoder.loadState(partOf(state, 'decoder.'));
     return {
       directory,
       config,

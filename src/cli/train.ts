@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { loadConfig } from '../config/index.js';
-import { cacheDirectory, type ProfileRow } from '../core/index.js';
-import { train } from '../train/index.js';
+import { loadConfig, type Config } from '../config/index.js';
+import { cacheDirectory, UserError, type ProfileRow } from '../core/index.js';
+import { savedConfig, train } from '../train/index.js';
 import { weightsSource } from './options.js';
 import { defineCommand, interruptedCode } from './types.js';
 
@@ -12,9 +12,13 @@ export const command = defineCommand({
   options: {
     config: {
       type: 'string',
-      demandOption: true,
       requiresArg: true,
       describe: 'the YAML file; configs/ holds recipes',
+    },
+    resume: {
+      type: 'string',
+      requiresArg: true,
+      describe: 'instead of --config: go on with the training in this directory',
     },
     set: {
       type: 'string',
@@ -28,6 +32,11 @@ export const command = defineCommand({
       default: false,
       describe: 'replace an earlier training in the output directory',
     },
+    force: {
+      type: 'boolean',
+      default: false,
+      describe: 'with --resume: go on although settings or data changed',
+    },
     profile: {
       type: 'boolean',
       default: false,
@@ -37,10 +46,12 @@ export const command = defineCommand({
   examples: [
     ['showtell train --config configs/flickr8k-mobilenetv2-attention.yaml', 'train the recipe'],
     ['showtell train --config my.yaml --set training.epochs=3 --set output=out/short', 'with other settings'],
+    ['showtell train --resume out/short --set training.epochs=5', 'go on where it stopped, for longer'],
   ],
   async handler(args, { log, signal, environment, print }) {
-    const config = loadConfig(args.config, args.set);
-    const result = await train(config, {
+    const result = await train(configOf(args), {
+      resume: args.resume !== undefined,
+      force: args.force,
       log,
       signal,
       overwrite: args.overwrite,
@@ -58,6 +69,28 @@ export const command = defineCommand({
     return result.interrupted ? interruptedCode : 0;
   },
 });
+
+function configOf({
+  config,
+  resume,
+  set,
+  overwrite,
+}: {
+  config?: string;
+  resume?: string;
+  set: string[];
+  overwrite: boolean;
+}): Config {
+  if (config !== undefined && resume === undefined) return loadConfig(config, set);
+  if (config === undefined && resume !== undefined && !overwrite) return savedConfig(resume, set);
+  const wrong =
+    resume === undefined
+      ? 'neither --config nor --resume is given'
+      : `--resume does not go with ${config === undefined ? '--overwrite' : '--config'}`;
+  throw new UserError(wrong, {
+    hint: 'showtell train --config FILE starts a training, showtell train --resume DIR goes on with one',
+  });
+}
 
 function profileLines(rows: ProfileRow[]): string[] {
   if (rows.length === 0) return [];

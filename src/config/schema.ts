@@ -200,6 +200,11 @@ export const trainingSchema = z
       .enum(['float32', 'float16'])
       .default('float32')
       .describe('of the weights in the checkpoints; float16 halves the file'),
+    saveEvery: z
+      .number()
+      .positive()
+      .default(10)
+      .describe('minutes between two saves of the training itself, for showtell train --resume'),
     logEvery: count.default(50).describe('steps between two loss values in metrics.jsonl'),
   })
   .describe('optimisation');

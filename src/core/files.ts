@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { isRunning } from './process.js';
 
 /** A name beside `path` that nothing else uses. */
 export function temporaryName(path: string): string {
@@ -88,7 +89,8 @@ export function recoverDirectory(path: string): void {
   }
   const left = names.filter((name) => {
     const match = own.exec(name.slice(start.length));
-    return match !== null && !isRunning(Number(match[1]));
+    // Those of this process are written and renamed in one go: what is left of them failed.
+    return match !== null && (Number(match[1]) === process.pid || !isRunning(Number(match[1])));
   });
   try {
     // The old one gave way only when the new one was whole.
@@ -100,15 +102,5 @@ export function recoverDirectory(path: string): void {
     for (const name of left) rmSync(join(parent, name), { recursive: true, force: true });
   } catch {
     // A read-only place: whoever reads says what is missing.
-  }
-}
-
-function isRunning(pid: number): boolean {
-  if (pid === process.pid) return false; // its own directories are written and renamed in one go
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }

@@ -5,6 +5,7 @@ export * from './half.js';
 export * from './html.js';
 export * from './lock.js';
 export * from './log.js';
+export * from './process.js';
 export * from './profile.js';
 export * from './random.js';
 export * from './replies.js';

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from './errors.js';
 import { temporaryName } from './files.js';
 import type { Log } from './log.js';
+import { isRunning } from './process.js';
 
 const REFRESH_MS = 5_000;
 /** A lock that was not refreshed for this long has lost its owner. */
@@ -147,12 +148,7 @@ function isStale(path: string, content: string): boolean {
   const owner = parse(content);
   if (!owner || owner.host !== hostname()) return false;
   if (owner.pid === process.pid) return !held.has(owner.token);
-  try {
-    process.kill(owner.pid, 0);
-    return false;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH';
-  }
+  return !isRunning(owner.pid);
 }
 
 /** Removes the stale lock; one that another process has just created in its place is put back. */

@@ -7,3 +7,12 @@ export interface StateEntry {
 }
 
 export type StateDict = Map<string, StateEntry>;
+
+/** The entries whose names begin with `prefix`, without it. */
+export function partOf(state: StateDict, prefix: string): StateDict {
+  return new Map(
+    [...state]
+      .filter(([name]) => name.startsWith(prefix))
+      .map(([name, entry]) => [name.slice(prefix.length), entry]),
+  );
+}

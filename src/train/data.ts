@@ -1,4 +1,5 @@
 /** Prepares everything a training reads: captions, vocabulary, models, and a source of features or pixels. */
+import { createHash } from 'node:crypto';
 import type { Config } from '../config/index.js';
 import { UserError, type Log } from '../core/index.js';
 import {
@@ -30,6 +31,8 @@ export interface TrainingData {
   batches: EpochBatches;
   train: CaptionedImage[];
   validation: CaptionedImage[];
+  /** SHA-256 of what is trained on, and of the weights that it starts from. */
+  fingerprint: string;
   close(): Promise<void>;
 }
 
@@ -44,6 +47,15 @@ async function initialWeights({ encoder }: Config, options: DataOptions): Promis
   const { name, weights } = encoder;
   if (weights === null || weights === 'none') return null;
   return readWeights(weights === 'torchvision' ? await pullWeights(name, options) : weights);
+}
+
+function fingerprintOf(parts: unknown[], state: StateDict | null): string {
+  const hash = createHash('sha256').update(JSON.stringify(parts));
+  for (const [name, { shape, data }] of state ?? []) {
+    hash.update(JSON.stringify([name, shape]));
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash.digest('hex');
 }
 
 function buildVocabulary(
@@ -108,14 +120,16 @@ export async function prepareTraining(config: Config, options: DataOptions): Pro
     }
     // From random weights, BatchNorm learns from the batch's images: the more different ones the better.
     const finetuned = encoder.trainedFrom !== null && state !== null;
-    const batches = new EpochBatches(encodeExamples(train, vocabulary, config.text, log), {
+    const examples = encodeExamples(train, vocabulary, config.text, log);
+    const batches = new EpochBatches(examples, {
       batchSize: config.training.batchSize,
       captions: config.training.captions,
       captionsPerImage: config.training.captionsPerImage ?? (finetuned ? config.training.batchSize : 1),
       seed: config.seed,
     });
     const close = () => opened.close();
-    return { vocabulary, encoder, decoder, sources, batches, train, validation, close };
+    const fingerprint = fingerprintOf([vocabulary.toJSON(), examples, validation], state);
+    return { vocabulary, encoder, decoder, sources, batches, train, validation, fingerprint, close };
   } catch (error) {
     await sources?.close();
     encoder.dispose();

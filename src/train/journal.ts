@@ -1,5 +1,6 @@
 /** `metrics.jsonl`: one JSON object a line, appended as training goes. */
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { UserError } from '../core/index.js';
 
 /** The mean over the steps since the entry before. */
 export interface StepEntry {
@@ -36,9 +37,38 @@ export interface EpochEntry {
 export type JournalEntry = StepEntry | EpochEntry;
 
 export class Journal {
-  readonly entries: JournalEntry[] = [];
+  private constructor(
+    private readonly path: string,
+    readonly entries: JournalEntry[],
+  ) {}
 
-  constructor(private readonly path: string) {}
+  /** An empty one. */
+  static create(path: string): Journal {
+    writeFileSync(path, '');
+    return new Journal(path, []);
+  }
+
+  /** Goes on behind the first `bytes` of it; what follows was written after the training was last saved. */
+  static reopen(path: string, bytes: number): Journal {
+    const length = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    if (length < bytes) {
+      throw new UserError(`${path} has ${length} bytes, but had ${bytes} when the training was saved`, {
+        hint: 'put the whole file back, or start again with --overwrite',
+      });
+    }
+    if (bytes === 0) return Journal.create(path);
+    truncateSync(path, bytes);
+    const lines = readFileSync(path, 'utf8').split('\n').filter(Boolean);
+    return new Journal(
+      path,
+      lines.map((line) => JSON.parse(line) as JournalEntry),
+    );
+  }
+
+  /** Length of the file. */
+  get bytes(): number {
+    return statSync(this.path).size;
+  }
 
   add(entry: JournalEntry): void {
     this.entries.push(entry);

@@ -9,6 +9,14 @@ interface Pending {
   step: number;
 }
 
+/** A step's numbers, read back. */
+export interface StepLoss {
+  step: number;
+  loss: number;
+  gradientNorm: number;
+  tokens: number;
+}
+
 export interface LossSummary {
   /** Mean per token, nats. */
   loss: number;
@@ -19,6 +27,8 @@ export interface LossSummary {
 
 export class LossMeter {
   private pending: Pending[] = [];
+  /** @param settled of the steps since the last summary, where a training goes on */
+  constructor(private settled: StepLoss[] = []) {}
 
   /** Takes over the result's tensors. */
   add(result: StepResult, tokens: number, step: number): void {
@@ -26,37 +36,47 @@ export class LossMeter {
   }
 
   get count(): number {
-    return this.pending.length;
+    return this.settled.length + this.pending.length;
   }
 
   /**
-   * Reads what was added since the last call.
+   * The steps since the last summary.
    * @throws UserError that names the first step whose loss is not a finite number
    */
-  read(): LossSummary {
+  settle(): readonly StepLoss[] {
     const pending = this.pending;
+    if (pending.length === 0) return this.settled;
     this.pending = [];
     const values = tf.tidy(() =>
       tf.stack(pending.flatMap(({ result }) => [result.loss, result.gradientNorm])).dataSync(),
     );
     tf.dispose(pending.map(({ result }) => [result.loss, result.gradientNorm]).flat());
-    let loss = 0;
-    let norm = 0;
-    let tokens = 0;
-    pending.forEach((entry, i) => {
-      if (!Number.isFinite(values[2 * i])) {
+    pending.forEach(({ step, tokens }, i) => {
+      const [loss, gradientNorm] = [values[2 * i], values[2 * i + 1]];
+      if (!Number.isFinite(loss)) {
         throw new UserError(
-          `the loss of step ${entry.step} is ${values[2 * i]}; the gradient norm there was ${values[2 * i + 1]}`,
+          `the loss of step ${step} is ${loss}; the gradient norm there was ${gradientNorm}`,
           {
             hint: 'lower training.learningRate or training.clipNorm; the checkpoint of the last good epoch is kept',
           },
         );
       }
-      loss += values[2 * i] * entry.tokens;
-      norm += values[2 * i + 1];
-      tokens += entry.tokens;
+      this.settled.push({ step, loss, gradientNorm, tokens });
     });
-    return { loss: loss / tokens, gradientNorm: norm / pending.length, tokens };
+    return this.settled;
+  }
+
+  /** Sums up the steps since the last call. @throws UserError as `settle` */
+  read(): LossSummary {
+    const steps = this.settle();
+    this.settled = [];
+    const sum = (of: (step: StepLoss) => number) => steps.reduce((total, step) => total + of(step), 0);
+    const tokens = sum((step) => step.tokens);
+    return {
+      loss: sum(({ loss, tokens: own }) => loss * own) / tokens,
+      gradientNorm: sum(({ gradientNorm }) => gradientNorm) / steps.length,
+      tokens,
+    };
   }
 
   dispose(): void {

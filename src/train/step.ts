@@ -8,7 +8,7 @@ import type { Config } from '../config/index.js';
 import { mark } from '../core/index.js';
 import type { CaptionBatch } from '../data/index.js';
 import { poolForDecoder } from '../infer/index.js';
-import type { Decoder, Encoder } from '../models/index.js';
+import { partOf, type Decoder, type Encoder, type StateDict } from '../models/index.js';
 import { Adam, clipByGlobalNorm } from './optimizer.js';
 import type { Source } from './sources.js';
 
@@ -118,6 +118,19 @@ export class TrainingStep {
       return gradients;
     };
     return { loss, encoder: of(this.parts.encoder), decoder: of(this.parts.decoder) };
+  }
+
+  /** What the optimizers know, by `encoder.` and `decoder.`. */
+  stateDict(): StateDict {
+    return new Map(
+      Object.entries(this.parts).flatMap(([prefix, { adam }]) =>
+        [...adam.stateDict()].map(([name, entry]) => [`${prefix}.${name}`, entry] as const),
+      ),
+    );
+  }
+
+  loadState(state: StateDict): void {
+    for (const [prefix, { adam }] of Object.entries(this.parts)) adam.loadState(partOf(state, `${prefix}.`));
   }
 
   dispose(): void {

@@ -1,10 +1,9 @@
 /** The training loop: epochs of steps, free-running validation after each, best and last checkpoint. */
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { prepareBackend } from '../backend/index.js';
-import { saveCheckpoint, type CheckpointMetrics } from '../checkpoint/index.js';
-import { formatConfig, type Config } from '../config/index.js';
+import { modelState, saveCheckpoint, type CheckpointMetrics } from '../checkpoint/index.js';
+import type { Config } from '../config/index.js';
 import {
   cacheDirectory,
   endProfile,
@@ -13,15 +12,16 @@ import {
   silentLog,
   startProfile,
   UserError,
-  writeFileAtomic,
   type Log,
   type ProfileRow,
 } from '../core/index.js';
 import { prefetch } from '../data/index.js';
-import type { PullOptions } from '../models/index.js';
+import { partOf, type PullOptions } from '../models/index.js';
 import { prepareTraining, type TrainingData } from './data.js';
-import { Journal, type EpochEntry, type JournalEntry } from './journal.js';
+import type { EpochEntry, Journal, JournalEntry } from './journal.js';
 import { LossMeter } from './losses.js';
+import { beginOutput, checkUnchanged, checkVacant, lockOutput, reopenOutput, savedConfig } from './output.js';
+import { beginning, checkSpace, loadState, saveState, type Position, type TrainingState } from './state.js';
 import { TrainingStep } from './step.js';
 import { validate } from './validate.js';
 
@@ -30,7 +30,7 @@ const READ_AHEAD = 2;
 
 export interface TrainOptions {
   log?: Log;
-  /** Aborting ends the training after the current step; the last checkpoint is written first. */
+  /** Aborting ends the training after the current step; the last checkpoint and the training itself are saved first. */
   signal?: AbortSignal;
   /** Where the feature store lives; default: the platform's cache directory. */
   cacheDirectory?: string;
@@ -38,12 +38,16 @@ export interface TrainOptions {
   weights?: Pick<PullOptions, 'mirror' | 'proxies'>;
   /** Replace an earlier training in `config.output`. */
   overwrite?: boolean;
+  /** Go on with the training in `config.output`. */
+  resume?: boolean;
+  /** Go on although settings or data changed. */
+  force?: boolean;
   /** Measure where the time goes. */
   profile?: boolean;
 }
 
 export interface TrainingResult {
-  /** `config.output`, with `best/`, `last/`, `config.yaml` and `metrics.jsonl`. */
+  /** `config.output`, with `best/`, `last/`, `state/`, `config.yaml` and `metrics.jsonl`. */
   output: string;
   /** The epoch with the highest validation BLEU-4; null when none was finished. */
   best: EpochEntry | null;
@@ -53,54 +57,67 @@ export interface TrainingResult {
   profile?: ProfileRow[];
 }
 
-function prepareOutput(config: Config, overwrite: boolean): Journal {
-  const journal = join(config.output, 'metrics.jsonl');
-  const contents = ['metrics.jsonl', 'best', 'last', 'config.yaml'].map((name) => join(config.output, name));
-  if (!overwrite && existsSync(journal)) {
-    throw new UserError(`${config.output} already holds a training`, {
-      hint: 'choose another directory with --set output=DIR, or replace it with --overwrite',
-    });
-  }
-  for (const path of contents) rmSync(path, { recursive: true, force: true });
-  mkdirSync(config.output, { recursive: true });
-  writeFileAtomic(join(config.output, 'config.yaml'), formatConfig(config));
-  return new Journal(journal);
-}
-
 /**
- * Trains a captioner.
- * @throws UserError for wrong data, an occupied output directory, or a loss that is not a number
+ * Trains a captioner, or goes on with a training that ended early: on the same backend and machine with the same losses
+ * and weights as if it had not.
+ * @throws UserError for wrong data, an occupied output directory, settings or data that changed since the training began,
+ * a disk that is too full, or a loss that is not a number
  */
 export async function train(config: Config, options: TrainOptions = {}): Promise<TrainingResult> {
-  const log = options.log ?? silentLog;
-  if (!options.overwrite && existsSync(join(config.output, 'metrics.jsonl'))) prepareOutput(config, false);
-  const backend = await prepareBackend(config.device);
-  log.info(`training ${config.name} on ${backend.name} (${backend.device})`);
-  const data = await prepareTraining(config, {
-    ...options.weights,
-    log,
-    signal: options.signal,
-    cacheDirectory: options.cacheDirectory ?? cacheDirectory(process.env, process.platform),
-  });
+  const { log = silentLog, overwrite = false, resume = false, force = false } = options;
+  const { output } = config;
+  if (!resume) checkVacant(output, overwrite);
+  else if (!force) checkUnchanged(savedConfig(output), config);
+  const lock = lockOutput(output);
   try {
-    const journal = prepareOutput(config, options.overwrite ?? false);
-    const run = new Run(config, data, journal, log, options.signal);
-    if (!options.profile) return await run.run();
-    startProfile();
-    return { ...(await run.run()), profile: endProfile() };
+    const saved = resume ? loadState(output) : undefined;
+    const backend = await prepareBackend(config.device);
+    log.info(`training ${config.name} on ${backend.name} (${backend.device})`);
+    const data = await prepareTraining(config, {
+      ...options.weights,
+      log,
+      signal: options.signal,
+      cacheDirectory: options.cacheDirectory ?? cacheDirectory(process.env, process.platform),
+    });
+    try {
+      checkSpace(output, countNumbers(data));
+      if (saved && saved.fingerprint !== data.fingerprint && !force) {
+        throw new UserError(
+          `the captions, splits, images or initial weights are not those that the training in ${output} began with`,
+          { hint: 'put them back, start anew in another directory, or insist with --force' },
+        );
+      }
+      if (resume && !saved) log.warn(`${output} was never saved: the training starts from the beginning`);
+      const journal = saved ? reopenOutput(config, saved.position.journalBytes) : beginOutput(config);
+      const run = new Run(config, data, journal, log, options.signal);
+      if (saved) run.restore(saved);
+      if (!options.profile) return await run.run();
+      startProfile();
+      return { ...(await run.run()), profile: endProfile() };
+    } finally {
+      if (options.profile) endProfile();
+      await data.close();
+      data.encoder.dispose();
+      data.decoder.dispose();
+    }
   } finally {
-    if (options.profile) endProfile();
-    await data.close();
-    data.encoder.dispose();
-    data.decoder.dispose();
+    lock.release();
   }
+}
+
+function countNumbers({ encoder, decoder }: TrainingData): { all: number; trained: number } {
+  const sum = (sizes: number[]) => sizes.reduce((total, size) => total + size, 0);
+  const trained = sum(
+    [...encoder.variables().values(), ...decoder.variables().values()].map(({ size }) => size),
+  );
+  const all = sum([...modelState(encoder, decoder).values()].map(({ data }) => data.length));
+  return { all, trained };
 }
 
 class Run {
-  private step = 0;
-  private seconds = 0;
-  private best: EpochEntry | null = null;
-  private epochsWithoutGain = 0;
+  private readonly step: TrainingStep;
+  private position: Position = structuredClone(beginning);
+  private lastSave = performance.now();
 
   constructor(
     private readonly config: Config,
@@ -108,33 +125,40 @@ class Run {
     private readonly journal: Journal,
     private readonly log: Log,
     private readonly signal: AbortSignal | undefined,
-  ) {}
+  ) {
+    this.step = new TrainingStep(config, data.encoder, data.decoder);
+  }
+
+  restore({ position, model, optimizer }: TrainingState): void {
+    const { encoder, decoder } = this.data;
+    encoder.loadState(partOf(model, 'encoder.'));
+    decoder.loadState(partOf(model, 'decoder.'));
+    this.step.loadState(optimizer);
+    this.position = position;
+    const { epoch, batch, step } = position;
+    this.log.info(`going on in epoch ${epoch} behind batch ${batch}, step ${step}`);
+  }
 
   async run(): Promise<TrainingResult> {
-    const { training } = this.config;
-    const step = new TrainingStep(this.config, this.data.encoder, this.data.decoder);
+    const { epochs, patience } = this.config.training;
+    const { position } = this;
     try {
-      for (let epoch = 1; epoch <= training.epochs && !this.stopped; epoch++) {
-        const trained = await this.trainEpoch(epoch, step);
-        if (this.stopped) {
-          this.save('last', epoch - 1, trained?.loss ?? null, null);
-          this.log.warn(
-            `stopped at step ${this.step}; the weights are in ${join(this.config.output, 'last')}`,
-          );
+      while (position.epoch <= epochs && !this.stopped) {
+        if (patience !== null && position.epochsWithoutGain >= patience) {
+          this.log.info(`no better validation score for ${patience} epochs: training ends`);
           break;
         }
-        await this.finishEpoch(epoch, trained!);
-        if (training.patience !== null && this.epochsWithoutGain >= training.patience) {
-          this.log.info(`no better validation score for ${training.patience} epochs: training ends`);
-          break;
-        }
+        await this.trainEpoch();
+        if (this.stopped) break;
+        await this.finishEpoch();
       }
+      if (this.stopped) this.leave();
     } finally {
-      step.dispose();
+      this.step.dispose();
     }
     return {
       output: this.config.output,
-      best: this.best,
+      best: position.best,
       entries: this.journal.entries,
       interrupted: this.stopped,
     };
@@ -144,30 +168,37 @@ class Run {
     return this.signal?.aborted ?? false;
   }
 
+  /** After Ctrl-C. */
+  private leave(): void {
+    const { epoch, total, step } = this.position;
+    const { output } = this.config;
+    this.saveCheckpoint('last', epoch - 1, total.tokens > 0 ? total.loss / total.tokens : null, null);
+    this.saveState();
+    this.log.warn(`stopped at step ${step}; go on with showtell train --resume ${output}`);
+  }
+
   /** Share of the learning rates in the current step; cosine reaches zero after the last step of the last epoch. */
   private get scheduled(): number {
     const { schedule, epochs } = this.config.training;
     if (schedule === 'constant') return 1;
-    const share = (this.step - 1) / (epochs * this.data.batches.count);
+    const share = (this.position.step - 1) / (epochs * this.data.batches.count);
     return (1 + Math.cos(Math.PI * share)) / 2;
   }
 
-  /** Mean loss per token and words/s of the steps taken; undefined when there were none. */
-  private async trainEpoch(
-    epoch: number,
-    step: TrainingStep,
-  ): Promise<{ loss: number; rate: number } | undefined> {
+  /** From where the position says to the end of its epoch, or to Ctrl-C. */
+  private async trainEpoch(): Promise<void> {
     const { training, seed } = this.config;
+    const { position } = this;
+    const { epoch, total } = position;
     const bar = this.log.progress(`epoch ${epoch}/${training.epochs}`, this.data.batches.count);
-    const meter = new LossMeter();
-    const total = { loss: 0, tokens: 0, seconds: 0 };
-    let since = performance.now();
+    const meter = new LossMeter([...position.unreported]);
+    let since = performance.now() - 1000 * position.secondsSince;
 
     const report = (): void => {
       const { loss, gradientNorm, tokens } = meter.read();
       const seconds = (performance.now() - since) / 1000;
       since = performance.now();
-      this.seconds += seconds;
+      position.seconds += seconds;
       total.loss += loss * tokens;
       total.tokens += tokens;
       total.seconds += seconds;
@@ -175,21 +206,24 @@ class Run {
       this.journal.add({
         event: 'step',
         epoch,
-        step: this.step,
+        step: position.step,
         loss,
         gradientNorm,
         learningRate: training.learningRate * this.scheduled,
         wordsPerSecond,
-        seconds: this.seconds,
+        seconds: position.seconds,
       });
+    };
+    const note = (): void => {
+      position.unreported = [...meter.settle()];
+      position.secondsSince = (performance.now() - since) / 1000;
     };
 
     try {
-      let done = 0;
       const source = this.data.sources.training(epoch);
-      let read = 0;
+      let read = position.batch;
       const batches = prefetch(
-        this.data.batches.epoch(epoch),
+        this.data.batches.epoch(epoch, position.batch),
         () => READ_AHEAD,
         async (batch) => ({ batch, input: await source.read(batch.images, epoch, read++) }),
       );
@@ -197,68 +231,95 @@ class Run {
       for await (const { batch, input } of batches) {
         if (this.stopped) break;
         mark('to the device');
-        this.step++;
-        const dropoutSeed = Random.for(seed, 'dropout', this.step).integer(2 ** 31);
+        position.step++;
+        const dropoutSeed = Random.for(seed, 'dropout', position.step).integer(2 ** 31);
         const tensor = input();
         meter.add(
-          step.run(tensor, source.gives, batch, dropoutSeed, this.scheduled),
+          this.step.run(tensor, source.gives, batch, dropoutSeed, this.scheduled),
           batch.tokens,
-          this.step,
+          position.step,
         );
         tensor.dispose();
-        done++;
+        position.batch++;
         mark('logging');
         if (meter.count >= training.logEvery) report();
         const rate = total.tokens / total.seconds;
         bar.update(
-          done,
+          position.batch,
           total.tokens > 0
             ? `loss ${(total.loss / total.tokens).toFixed(3)}, ${rate.toFixed(0)} words/s`
             : '',
         );
+        if (performance.now() - this.lastSave >= training.saveEvery * 60_000) {
+          mark('checkpoint');
+          note();
+          this.saveState();
+        }
         // A turn of the event loop, so that Ctrl-C and the bar get their time.
         await setImmediate();
         mark('waiting for data');
       }
-      if (meter.count > 0) report();
+      if (this.stopped) note();
+      else if (meter.count > 0) report();
     } finally {
       meter.dispose();
       bar.end();
     }
-    return total.tokens > 0
-      ? { loss: total.loss / total.tokens, rate: total.tokens / total.seconds }
-      : undefined;
   }
 
-  private async finishEpoch(epoch: number, trained: { loss: number; rate: number }): Promise<void> {
+  private async finishEpoch(): Promise<void> {
     mark('validation');
+    const { position } = this;
+    const { epoch, step, total, seconds } = position;
     const validation = await validate(this.config, this.data, epoch, this.log);
-    const better = !this.best || validation.bleu[3] > this.best.validation.bleu[3];
+    const better = !position.best || validation.bleu[3] > position.best.validation.bleu[3];
+    const trainLoss = total.loss / total.tokens;
+    const wordsPerSecond = total.tokens / total.seconds;
     const entry: EpochEntry = {
       event: 'epoch',
       epoch,
-      step: this.step,
-      trainLoss: trained.loss,
+      step,
+      trainLoss,
       validation,
       best: better,
-      wordsPerSecond: trained.rate,
-      seconds: this.seconds,
+      wordsPerSecond,
+      seconds,
     };
     mark('checkpoint');
-    this.epochsWithoutGain = better ? 0 : this.epochsWithoutGain + 1;
-    if (better) this.best = entry;
-    this.save('last', epoch, trained.loss, validation);
-    if (better) this.save('best', epoch, trained.loss, validation);
+    if (better) position.best = entry;
+    this.saveCheckpoint('last', epoch, trainLoss, validation);
+    if (better) this.saveCheckpoint('best', epoch, trainLoss, validation);
     this.journal.add(entry);
+    Object.assign(position, {
+      epoch: epoch + 1,
+      batch: 0,
+      secondsSince: 0,
+      unreported: [],
+      total: structuredClone(beginning.total),
+      epochsWithoutGain: better ? 0 : position.epochsWithoutGain + 1,
+    } satisfies Partial<Position>);
+    this.saveState();
     mark(undefined);
     const scores = validation.bleu.map((value) => (100 * value).toFixed(1)).join(' / ');
     this.log.info(
-      `epoch ${epoch}: loss ${trained.loss.toFixed(3)}, ${trained.rate.toFixed(0)} words/s, ` +
+      `epoch ${epoch}: loss ${trainLoss.toFixed(3)}, ${wordsPerSecond.toFixed(0)} words/s, ` +
         `validation BLEU-1..4 ${scores}${better ? ' (best)' : ''}`,
     );
   }
 
-  private save(
+  private saveState(): void {
+    const { encoder, decoder, fingerprint } = this.data;
+    this.position.journalBytes = this.journal.bytes;
+    saveState(this.config.output, {
+      position: this.position,
+      fingerprint,
+      model: modelState(encoder, decoder),
+      optimizer: this.step.stateDict(),
+    });
+    this.lastSave = performance.now();
+  }
+
+  private saveCheckpoint(
     name: 'best' | 'last',
     epoch: number,
     trainLoss: number | null,
@@ -266,14 +327,14 @@ class Run {
   ): void {
     const metrics: CheckpointMetrics = {
       epoch,
-      step: this.step,
+      step: this.position.step,
       trainLoss,
       validation: validation && {
         ...validation,
         tokenizer: this.config.text.tokenizer,
         maxWords: this.config.validation.maxWords,
       },
-      seconds: this.seconds,
+      seconds: this.position.seconds,
       trainImages: this.data.train.length,
       trainCaptions: this.data.train.reduce((sum, { captions }) => sum + captions.length, 0),
     };

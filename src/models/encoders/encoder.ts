@@ -30,6 +30,8 @@ export interface Encoder {
   readonly logits?: (pooled: tf.Tensor2D) => tf.Tensor2D;
   /** Names, shapes and layouts of PyTorch; `classifier: false` leaves out what captioning does not use. */
   stateDict(options?: { classifier?: boolean }): StateDict;
+  /** Takes over what training changes: the trained stages, and learnt statistics. */
+  loadState(state: StateDict): void;
   dispose(): void;
 }
 
@@ -141,6 +143,10 @@ export class StagedEncoder implements Encoder {
     const prefix = this.parts.classifier?.prefix;
     if (classifier || prefix === undefined) return state;
     return new Map([...state].filter(([name]) => !name.startsWith(prefix)));
+  }
+
+  loadState(state: StateDict): void {
+    this.parts.parameters.loadState(state);
   }
 
   dispose(): void {

@@ -45,6 +45,13 @@ export interface Statistic {
 const size = (shape: number[]) => shape.reduce((a, b) => a * b, 1);
 const LISTED = 5;
 
+function toLayout(data: Float32Array, shape: number[], layout: Layout): tf.Tensor {
+  // A copy: small arrays given to tf.tensor stay shared with it.
+  const tensor = tf.tensor(data.slice(), shape, 'float32');
+  const order = toTensorFlow[layout];
+  return order ? tf.transpose(tensor, order) : tensor;
+}
+
 export class EncoderParameters {
   private readonly declared = new Map<string, Declared>();
   private readonly problems: string[] = [];
@@ -73,12 +80,7 @@ export class EncoderParameters {
     const entry = this.entry(name, shape, initial);
     const declared: Declared = { layout, entry };
     this.declared.set(name, declared);
-    const value = () => {
-      // A copy: small arrays given to tf.tensor stay shared with it.
-      const tensor = tf.tensor(entry.data.slice(), shape, 'float32');
-      const order = toTensorFlow[layout];
-      return order ? tf.transpose(tensor, order) : tensor;
-    };
+    const value = () => toLayout(entry.data, shape, layout);
     if (!this.trainable) return () => tf.tidy(value);
     const variable = tf.tidy(() => tf.variable(value()));
     declared.variable = variable;
@@ -185,6 +187,19 @@ export class EncoderParameters {
       }
     }
     return state;
+  }
+
+  /** Takes over the values of what training changes; all else stays. @throws UserError that names what is missing */
+  loadState(state: StateDict): void {
+    for (const [name, { layout, entry, variable }] of this.declared) {
+      if (!variable) continue;
+      const found = state.get(name);
+      if (found?.shape.join() !== entry.shape.join()) {
+        const what = found ? `is ${found.shape.join(' x ')}` : 'is missing';
+        throw new UserError(`${name} of ${this.model} ${what}, expected ${entry.shape.join(' x ')}`);
+      }
+      tf.tidy(() => variable.assign(toLayout(found.data, entry.shape, layout)));
+    }
   }
 
   dispose(): void {

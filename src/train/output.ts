@@ -1,0 +1,115 @@
+/** The output directory of a training: a new one, or one that goes on. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { formatConfig, parseConfig, type Config } from '../config/index.js';
+import { Lock, messageOf, UserError, writeFileAtomic } from '../core/index.js';
+import { Journal } from './journal.js';
+
+/** What a training puts there, beside its lock. */
+const contents = ['metrics.jsonl', 'best', 'last', 'state', 'config.yaml'];
+
+/** Settings that may differ when a training goes on: they change none of its numbers up to then. */
+const free = [
+  'about',
+  'output',
+  'training.epochs',
+  'training.patience',
+  'training.logEvery',
+  'training.saveEvery',
+  'validation.batchSize',
+];
+
+const journalOf = (output: string) => join(output, 'metrics.jsonl');
+const configOf = (output: string) => join(output, 'config.yaml');
+
+/**
+ * Keeps other trainers out until `release`, which removes the directory if nothing was written.
+ * @throws UserError that names the process that trains there
+ */
+export function lockOutput(output: string): { release(): void } {
+  try {
+    mkdirSync(output, { recursive: true });
+  } catch (error) {
+    throw new UserError(`the output directory ${output} cannot be made: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  const lock = Lock.take(join(output, 'lock'));
+  if (!(lock instanceof Lock)) {
+    throw new UserError(`another training (process ${lock.owner}) writes to ${output}`, {
+      hint: 'wait for it, or choose another directory with --set output=DIR',
+    });
+  }
+  return {
+    release() {
+      lock.release();
+      if (existsSync(output) && readdirSync(output).length === 0) rmdirSync(output);
+    },
+  };
+}
+
+/** @throws UserError when there is a training and it is not to be replaced */
+export function checkVacant(output: string, overwrite: boolean): void {
+  if (overwrite || !existsSync(configOf(output))) return;
+  throw new UserError(`${output} already holds a training`, {
+    hint:
+      `go on with it by showtell train --resume ${output}, choose another directory with --set output=DIR, ` +
+      'or replace it with --overwrite',
+  });
+}
+
+/** Replaces what an earlier training left. */
+export function beginOutput(config: Config): Journal {
+  for (const name of contents) rmSync(join(config.output, name), { recursive: true, force: true });
+  writeFileAtomic(configOf(config.output), formatConfig(config));
+  return Journal.create(journalOf(config.output));
+}
+
+/** @param journalBytes length of the journal when the training was saved */
+export function reopenOutput(config: Config, journalBytes: number): Journal {
+  writeFileAtomic(configOf(config.output), formatConfig(config));
+  return Journal.reopen(journalOf(config.output), journalBytes);
+}
+
+/**
+ * The configuration that a training in `output` was started with.
+ * @param overrides settings as `path.to.key=value`
+ * @throws UserError when there is none
+ */
+export function savedConfig(output: string, overrides: readonly string[] = []): Config {
+  const path = configOf(output);
+  if (!existsSync(path)) {
+    throw new UserError(`${output} holds no training: it has no config.yaml`, {
+      hint: 'give the output directory of an earlier training',
+    });
+  }
+  // The directory may have been moved.
+  return { ...parseConfig(readFileSync(path, 'utf8'), path, overrides), output };
+}
+
+/** @throws UserError that lists the settings that may not change when a training goes on */
+export function checkUnchanged(before: Config, after: Config): void {
+  const [old, new_] = [flatten(before), flatten(after)];
+  const changed = [...new Set([...old.keys(), ...new_.keys()])].filter(
+    (key) => old.get(key) !== new_.get(key) && !free.includes(key),
+  );
+  if (changed.length === 0) return;
+  const lines = changed.map(
+    (key) => `  ${key}: ${old.get(key) ?? 'not set'} -> ${new_.get(key) ?? 'not set'}`,
+  );
+  throw new UserError(
+    `the training in ${after.output} was started with other settings; it would not be the same training:\n` +
+      lines.join('\n'),
+    { hint: 'leave them as they were, start anew in another directory, or insist with --force' },
+  );
+}
+
+/** Every setting as text, by its path. */
+function flatten(value: unknown, path = ''): Map<string, string> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return new Map([[path, JSON.stringify(value)]]);
+  }
+  return new Map(
+    Object.entries(value).flatMap(([key, inner]) => [...flatten(inner, path ? `${path}.${key}` : key)]),
+  );
+}
