@@ -117,38 +117,41 @@ export function allCases(inputs: CaseInputs): Case[] {
   ];
 }
 
+/** Decoders whose training is compared. */
+const trained = [
+  { name: "original's sizes", sizes: originalSizes },
+  { name: 'all sizes 512', sizes: shippedSizes },
+];
+
 function trainingCases(): Case[] {
-  return (['float32', 'bfloat16'] as const).map((precision) => {
-    const options = {
-      sizes: originalSizes,
-      lengths: targetLengths(),
-      precision,
-      warmup: 2,
-      repeats: 7,
-    } satisfies TrainingOptions;
-    return {
-      bench: 'training',
-      label: `original's sizes, 100 captions a step, ${precision}`,
-      unit: 'words/s',
-      larger: true,
-      options,
-      peers: [
-        { label: 'keys once, packed', script: 'training.py', options: { ...options, keys: 'once' } },
-        {
-          label: "the original's way",
-          script: 'training.py',
-          options: { ...options, keys: 'every-step', warmup: 1, repeats: 4 },
-        },
-      ],
-    };
-  });
+  return trained.flatMap(({ name, sizes }) =>
+    (['float32', 'bfloat16'] as const).map((precision): Case => {
+      const options = {
+        ...{ sizes, lengths: targetLengths(), precision },
+        warmup: 2,
+        repeats: 7,
+      } satisfies TrainingOptions;
+      return {
+        bench: 'training',
+        label: `${name}, 100 captions a step, ${precision}`,
+        unit: 'words/s',
+        larger: true,
+        options,
+        peers: [
+          { label: 'keys once, packed', script: 'training.py', options: { ...options, keys: 'once' } },
+          {
+            label: "the original's way",
+            script: 'training.py',
+            options: { ...options, keys: 'every-step', warmup: 1, repeats: 4 },
+          },
+        ],
+      };
+    }),
+  );
 }
 
 function epochCases({ images, drawn }: CaseInputs): Case[] {
-  return [
-    { name: "original's sizes", sizes: originalSizes },
-    { name: 'all sizes 512', sizes: shippedSizes },
-  ].map(({ name, sizes }): Case => {
+  return trained.map(({ name, sizes }): Case => {
     const options = {
       images,
       count: 500,

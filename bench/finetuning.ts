@@ -43,7 +43,7 @@ export async function measureFinetuning(options: FinetuningOptions): Promise<Mea
   const input = tf.tensor4d(syntheticFeatures(images * side * side * 3, random), [images, side, side, 3]);
   let seed = 0;
   const values = await rates(options, () => {
-    const { loss, gradientNorm } = step.run(input, { after: null }, batch, seed++, 1e-3);
+    const { loss, gradientNorm } = step.run([{ input, gives: { after: null }, batch, seed: seed++ }], 1e-3);
     loss.dataSync();
     tf.dispose([loss, gradientNorm]);
     return images;

@@ -48,12 +48,12 @@ void attend(TF_OpKernelContext* c) {
 }
 
 // Backward of `attend` for the first n captions, one of each image:
-//   db = sigmoid backward(dz context),  dcontext = dz beta,  dalpha = dcontext X',  de = alpha (dalpha - alpha . dalpha),
+//   db = sigmoid backward(dz context),  dcontext = dz beta,  dalpha = dcontext X' + what else wants other weights,  de = alpha (dalpha - alpha . dalpha),
 //   R = sum over places of de M;  djoint = [dgates | w R | db]
 void attendGradient(TF_OpKernelContext* c) {
   const Input dz(c, 0, "dz"), dGates(c, 1, "d_gates"), keys(c, 2, "keys"), features(c, 3, "features"),
       weight(c, 4, "weight"), negativeQuery(c, 5, "negative_query"), alpha(c, 6, "alpha"),
-      context(c, 7, "context"), beta(c, 8, "beta");
+      context(c, 7, "context"), beta(c, 8, "beta"), dAlpha(c, 9, "d_alpha");
   const int64_t places = keys.expect({-1, -1, -1}).size(1), units = keys.size(2);
   features.expect({keys.size(0), places, -1});
   const int64_t channels = features.size(2), rows = dz.expect({-1, channels}).size(0);
@@ -64,6 +64,9 @@ void attendGradient(TF_OpKernelContext* c) {
   context.expect({rows, channels});
   beta.expect({rows, channels});
   if (weight.count() != units) throw Invalid("weight has not one number for each unit");
+  // Without rows nothing but the words decides on the weights.
+  const bool more = dAlpha.expect({-1, places}).size(0) > 0;
+  if (more && dAlpha.size(0) < rows) throw Invalid("d_alpha has fewer rows than dz");
 
   float* dJoint = output(c, 0, {rows, width});
   float* R = output(c, 1, {rows, units});
@@ -91,6 +94,7 @@ void attendGradient(TF_OpKernelContext* c) {
         float dot = 0;
 #pragma omp simd reduction(+ : dot)
         for (int64_t i = 0; i < channels; i++) dot += dSeen[i] * feature[i];
+        if (more) dot += dAlpha.floats()[row * places + p];
         de[p] = dot;
         shared += weights[p] * dot;
       }
@@ -152,7 +156,8 @@ const Registration attendOp("ShowtellAttend",
                             attend);
 const Registration attendGradientOp("ShowtellAttendGradient",
                                     {"dz: float", "d_gates: float", "keys: float", "features: float", "weight: float",
-                                     "negative_query: float", "alpha: float", "context: float", "beta: float"},
+                                     "negative_query: float", "alpha: float", "context: float", "beta: float",
+                                     "d_alpha: float"},
                                     {"d_joint: float", "r: float", "d_context: float", "d_scores: float"},
                                     attendGradient);
 const Registration keysGradientOp("ShowtellKeysGradient",

@@ -6,7 +6,14 @@ import { prepareBackend, tf } from '../src/backend/index.js';
 import { loadCheckpoint } from '../src/checkpoint/index.js';
 import { UserError } from '../src/core/index.js';
 import { Captioner, evaluate } from '../src/infer/index.js';
-import { createEncoder, readSafetensors, writeSafetensors, type StateDict } from '../src/models/index.js';
+import type { ConfigInput } from '../src/config/index.js';
+import {
+  createDecoder,
+  createEncoder,
+  readSafetensors,
+  writeSafetensors,
+  type StateDict,
+} from '../src/models/index.js';
 import { train, type EpochEntry, type JournalEntry, type StepEntry } from '../src/train/index.js';
 import { tinyConfig, writeTinyDataset } from './tiny.js';
 
@@ -151,12 +158,83 @@ describe('train', () => {
     });
   });
 
+  describe('options of the optimisation', () => {
+    const plain = { type: 'lstm', embedding: 16, hidden: 24, layers: 1, dropout: 0 } as const;
+    const run = async (name: string, training: ConfigInput['training']) => {
+      const config = tinyConfig(directory, {
+        output: join(directory, name),
+        encoder: { name: 'small_cnn', train: 'none' },
+        decoder: plain,
+        training: { epochs: 2, batchSize: 8, learningRate: 0.01, logEvery: 1, ...training },
+      });
+      const { entries } = await train(config, { cacheDirectory });
+      const read = (kind: string) => readSafetensors(join(config.output, kind, 'model.safetensors')).state;
+      return { config, entries, losses: losses(entries), read };
+    };
+
+    it('two batches of half the size make the step of one', async () => {
+      const [whole, halves] = [
+        await run('whole batches', {}),
+        await run('half batches', { batchSize: 4, accumulate: 2 }),
+      ];
+      expect(halves.losses).toHaveLength(whole.losses.length);
+      halves.losses.forEach((loss, i) => expect(loss).toBeCloseTo(whole.losses[i], 5));
+    });
+
+    it('saves and validates the average of the weights, and goes on with the weights', async () => {
+      const { read } = await run('averaged', { averageDecay: 0.5 });
+      const without = await run('not averaged', {});
+      const [saved, own] = [
+        read('last').get('decoder.linear.bias')!,
+        read('state').get('decoder.linear.bias')!,
+      ];
+      expect(saved.data).not.toEqual(own.data);
+      expect(own.data).toEqual(without.read('state').get('decoder.linear.bias')!.data);
+    });
+
+    it('groups learn at rates of their own, or not at all', async () => {
+      const groups = [
+        { names: ['decoder.embed'], learningRate: 0 },
+        { names: ['decoder.linear'], learningRate: 1e-5 },
+      ];
+      const changed = await run('groups', { groups });
+      const after = changed.read('last');
+      const [vocabularySize] = after.get('decoder.embed.weight')!.shape;
+      const before = createDecoder({
+        ...{ config: changed.config.decoder, vocabularySize, featureChannels: 96 },
+        seed: changed.config.seed,
+      });
+      const first = before.stateDict();
+      const moved = (name: string) => {
+        const start = first.get(name)!.data;
+        return Math.max(...after.get(`decoder.${name}`)!.data.map((value, i) => Math.abs(value - start[i])));
+      };
+      expect(moved('embed.weight')).toBe(0);
+      expect(moved('linear.bias')).toBeLessThan(1e-4);
+      expect(moved('lstm_cell.bias_ih_l0')).toBeGreaterThan(1e-3);
+      before.dispose();
+      await expect(run('no group', { groups: [{ names: ['decoder.embedding'] }] })).rejects.toThrow(
+        /the name of no trained variable begins with "decoder.embedding"/,
+      );
+    });
+
+    it('refuses attention to be spread where there is none', async () => {
+      await expect(run('no attention', { doublyStochastic: 1 })).rejects.toThrow(/has no attention/);
+    });
+  });
+
   it('writes a journal and two checkpoints that hold the trained weights', async () => {
     const config = tinyConfig(directory, { output: join(directory, 'files') });
     const { entries } = await train(config, { cacheDirectory });
     const lines = readFileSync(join(config.output, 'metrics.jsonl'), 'utf8').trim().split('\n');
     expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(entries);
-    expect(readdirSync(config.output).sort()).toEqual(['best', 'config.yaml', 'last', 'metrics.jsonl', 'state']);
+    expect(readdirSync(config.output).sort()).toEqual([
+      'best',
+      'config.yaml',
+      'last',
+      'metrics.jsonl',
+      'state',
+    ]);
     const { metrics, vocabulary, encoder, decoder } = loadCheckpoint(join(config.output, 'last'));
     expect(metrics).toMatchObject({ epoch: 2, trainImages: 8, trainCaptions: 16 });
     expect(vocabulary.words.slice(0, 4)).toEqual(['<pad>', '<unk>', '<eos>', '<bos>']);

@@ -178,14 +178,68 @@ export const trainingSchema = z
           'an encoder with given weights is trained, otherwise 1',
       ),
     augment: augmentSchema.prefault({}),
-    learningRate: z.number().positive().default(1e-3).describe('of Adam'),
+    labelSmoothing: fraction
+      .default(0)
+      .describe('share of each target that is spread evenly over all words (PyTorch: CrossEntropyLoss)'),
+    doublyStochastic: z
+      .number()
+      .min(0)
+      .default(0)
+      .describe(
+        'weight of the mean over images and places of (1 - sum of attention over the words)^2 in the loss (Xu et al. 2015: 1); ' +
+          'soft attention only',
+      ),
+    optimizer: z.enum(['adam', 'adamw', 'sgd']).default('adam').describe("PyTorch's of that name"),
+    learningRate: z.number().positive().default(1e-3).describe('of the optimizer'),
+    groups: z
+      .array(
+        z.strictObject({
+          names: z
+            .array(z.string().min(1))
+            .min(1)
+            .describe('what the names of the variables begin with, as in decoder.embed'),
+          learningRate: z.number().min(0).nullable().default(null).describe('null: as otherwise; 0: frozen'),
+          weightDecay: z.number().min(0).nullable().default(null).describe('null: training.weightDecay'),
+        }),
+      )
+      .default([])
+      .describe('variables that learn otherwise, all by the same schedule; the first group that fits counts'),
     schedule: z
-      .enum(['constant', 'cosine'])
+      .enum(['constant', 'cosine', 'step', 'plateau'])
       .default('constant')
-      .describe('of the learning rate; cosine falls to zero over all epochs'),
+      .describe(
+        'of the learning rate; cosine falls to zero over all epochs; step: by training.decayFactor every training.stepEvery ' +
+          'epochs; plateau: by it after training.plateauPatience epochs without a better validation score',
+      ),
+    warmup: z.number().int().min(0).default(0).describe('steps in which the learning rate rises from zero'),
+    stepEvery: count.default(5).describe('epochs, of schedule: step'),
+    plateauPatience: z.number().int().min(0).default(2).describe('epochs, of schedule: plateau'),
+    decayFactor: fraction.default(0.1).describe('of schedule: step and plateau'),
     beta1: fraction.default(0.9).describe('of Adam'),
     beta2: fraction.default(0.999).describe('of Adam'),
     epsilon: z.number().positive().default(1e-8).describe('of Adam'),
+    momentum: fraction.default(0.9).describe('of SGD'),
+    nesterov: z.boolean().default(false).describe('of SGD: looks ahead by the momentum'),
+    weightDecay: z
+      .number()
+      .min(0)
+      .default(0)
+      .describe(
+        'adamw: share of the weights taken off, times the learning rate; else: share added to the gradient',
+      ),
+    accumulate: count.default(1).describe('batches whose gradients make one step'),
+    averageDecay: fraction
+      .nullable()
+      .default(null)
+      .describe(
+        'of the exponential moving average of the weights, which is then validated and saved, as in 0.999; null: none',
+      ),
+    clipValue: z
+      .number()
+      .positive()
+      .nullable()
+      .default(null)
+      .describe('largest number in a gradient, before clipNorm; null: no clipping'),
     clipNorm: z
       .number()
       .positive()

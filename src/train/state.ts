@@ -9,6 +9,7 @@ import { messageOf, recoverDirectory, UserError, writeDirectoryAtomic } from '..
 import { readSafetensors, writeSafetensors, type StateDict } from '../models/index.js';
 import type { EpochEntry } from './journal.js';
 import type { StepLoss } from './losses.js';
+import { noPlateau, type Plateau } from './schedule.js';
 
 const FORMAT = 'showtell-training';
 const VERSION = 1;
@@ -30,6 +31,7 @@ export interface Position {
   unreported: StepLoss[];
   best: EpochEntry | null;
   epochsWithoutGain: number;
+  plateau: Plateau;
   /** Length of `metrics.jsonl`. */
   journalBytes: number;
 }
@@ -44,6 +46,7 @@ export const beginning: Readonly<Position> = {
   unreported: [],
   best: null,
   epochsWithoutGain: 0,
+  plateau: noPlateau,
   journalBytes: 0,
 };
 

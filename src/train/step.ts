@@ -1,15 +1,23 @@
 /**
- * One optimizer step: forward, backward, clipping, Adam. Nothing is read back from the device.
+ * One optimizer step: forward, backward, clipping, optimizer, average of the weights. Nothing is read back from the device.
  * With features of a frozen encoder the decoder's hand-derived backward pass is called directly; a trained encoder goes
  * through automatic differentiation, once an image, however many captions of it the batch holds.
  */
 import { tf } from '../backend/index.js';
-import type { Config } from '../config/index.js';
-import { mark } from '../core/index.js';
+import type { Config, TrainingConfig } from '../config/index.js';
+import { mark, UserError } from '../core/index.js';
 import type { CaptionBatch } from '../data/index.js';
 import { poolForDecoder } from '../infer/index.js';
 import { partOf, type Decoder, type Encoder, type StateDict } from '../models/index.js';
-import { Adam, clipByGlobalNorm } from './optimizer.js';
+import {
+  clipByGlobalNorm,
+  clipByValue,
+  createOptimizer,
+  WeightAverage,
+  type Gradients,
+  type Optimizer,
+  type Update,
+} from './optimizers/index.js';
 import type { Source } from './sources.js';
 
 export interface StepResult {
@@ -19,18 +27,35 @@ export interface StepResult {
   gradientNorm: tf.Scalar;
 }
 
-interface Part {
-  adam: Adam;
-  /** of training */
-  learningRate: number;
-  variables: Map<string, tf.Variable>;
+/** A batch with what is read for it. */
+export interface MicroBatch {
+  /** what a source gave for `batch.images`; the caller's */
+  input: tf.Tensor;
+  /** what that is */
+  gives: Source['gives'];
+  batch: CaptionBatch;
+  /** of the dropout masks */
+  seed: number;
 }
 
-type Gradients = Map<string, tf.Tensor>;
+interface Part {
+  optimizer: Optimizer;
+  variables: Map<string, tf.Variable>;
+  updates: Map<string, Update>;
+}
+
+/** A loss with its gradients, both the caller's. */
+interface Backward {
+  loss: tf.Scalar;
+  encoder: Gradients;
+  decoder: Gradients;
+}
 
 export class TrainingStep {
-  /** Each with an optimizer of its own: the encoder may start later, and learn at another rate. */
+  /** Each with an optimizer of its own: the encoder may start later. */
   private readonly parts: Record<'encoder' | 'decoder', Part>;
+  /** Of the weights, where it was asked for. */
+  readonly average: WeightAverage | undefined;
 
   constructor(
     private readonly config: Config,
@@ -38,64 +63,108 @@ export class TrainingStep {
     private readonly decoder: Decoder,
   ) {
     const { training } = config;
-    const part = (variables: Map<string, tf.Variable>, learningRate: number): Part => ({
-      adam: new Adam(variables, { ...training }),
-      learningRate,
+    const part = (prefix: string, variables: Map<string, tf.Variable>, learningRate: number): Part => ({
+      optimizer: createOptimizer(variables, training),
       variables,
+      updates: new Map(
+        [...variables.keys()].map((name) => [name, updateOf(`${prefix}.${name}`, learningRate, training)]),
+      ),
     });
+    const rate = config.encoder.learningRate ?? training.learningRate;
     this.parts = {
-      encoder: part(encoder.variables(), config.encoder.learningRate ?? training.learningRate),
-      decoder: part(decoder.variables(), training.learningRate),
+      encoder: part('encoder', encoder.variables(), rate),
+      decoder: part('decoder', decoder.variables(), training.learningRate),
     };
+    checkGroups(training, this.variables());
+    if (training.averageDecay !== null) {
+      this.average = new WeightAverage(this.variables(), training.averageDecay);
+    }
+  }
+
+  /** All that is trained, as `encoder.NAME` and `decoder.NAME`. */
+  private variables(): Map<string, tf.Variable> {
+    return new Map(
+      Object.entries(this.parts).flatMap(([prefix, { variables }]) =>
+        [...variables].map(([name, variable]) => [`${prefix}.${name}`, variable] as const),
+      ),
+    );
   }
 
   /**
-   * @param input what a source gave for `batch.images`
-   * @param gives what that is
-   * @param seed of the dropout masks
+   * @param batches whose mean loss per token is the step's
    * @param share of the learning rates, by the schedule
    */
-  run(
-    input: tf.Tensor,
-    gives: Source['gives'],
-    batch: CaptionBatch,
-    seed: number,
-    share: number,
-  ): StepResult {
-    const { loss, encoder, decoder } =
-      gives === 'features'
-        ? this.decoderOnly(input, batch, seed)
-        : this.throughEncoder(input as tf.Tensor4D, gives.after, batch, seed);
+  run(batches: readonly MicroBatch[], share: number): StepResult {
+    const { loss, gradients } = this.accumulated(batches);
     mark('clipping');
-    // Clipped together: one name space for both.
-    const gradients: Gradients = new Map([
-      ...[...encoder].map(([name, gradient]) => [`encoder.${name}`, gradient] as const),
-      ...[...decoder].map(([name, gradient]) => [`decoder.${name}`, gradient] as const),
-    ]);
-    const clip = this.config.training.clipNorm ?? Number.POSITIVE_INFINITY;
-    const clipped = clipByGlobalNorm(gradients, clip);
+    const { clipNorm, clipValue } = this.config.training;
+    const bounded = clipValue === null ? gradients : clipByValue(gradients, clipValue);
+    // Encoder and decoder together.
+    const clipped = clipByGlobalNorm(bounded, clipNorm ?? Number.POSITIVE_INFINITY);
     mark('optimizer');
-    for (const [prefix, { adam, learningRate, variables }] of Object.entries(this.parts)) {
-      adam.options.learningRate = learningRate * share;
+    for (const [prefix, { optimizer, updates, variables }] of Object.entries(this.parts)) {
       const own: Gradients = new Map();
       for (const name of variables.keys()) {
         const gradient = clipped.gradients.get(`${prefix}.${name}`);
-        if (gradient) own.set(name, gradient);
+        if (gradient && updates.get(name)!.learningRate > 0) own.set(name, gradient);
       }
-      if (own.size > 0) adam.step(own);
+      if (own.size === 0) continue;
+      optimizer.step(own, (name) => {
+        const { learningRate, weightDecay } = updates.get(name)!;
+        return { learningRate: learningRate * share, weightDecay };
+      });
     }
-    tf.dispose([...gradients.values(), ...clipped.gradients.values()]);
+    this.average?.update();
+    tf.dispose([...gradients.values(), ...bounded.values(), ...clipped.gradients.values()]);
     return { loss, gradientNorm: clipped.norm };
   }
 
-  private decoderOnly(features: tf.Tensor, batch: CaptionBatch, seed: number) {
+  /** Mean loss per token of all batches, and its gradients in one name space. */
+  private accumulated(batches: readonly MicroBatch[]): { loss: tf.Scalar; gradients: Gradients } {
+    const all = batches.reduce((sum, { batch }) => sum + batch.tokens, 0);
+    let loss: tf.Scalar | undefined;
+    const gradients: Gradients = new Map();
+    for (const { input, gives, batch, seed } of batches) {
+      const one =
+        gives === 'features'
+          ? this.decoderOnly(input, batch, seed)
+          : this.throughEncoder(input as tf.Tensor4D, gives.after, batch, seed);
+      const named: [string, tf.Tensor][] = [
+        ...[...one.encoder].map(([name, gradient]): [string, tf.Tensor] => [`encoder.${name}`, gradient]),
+        ...[...one.decoder].map(([name, gradient]): [string, tf.Tensor] => [`decoder.${name}`, gradient]),
+      ];
+      if (batches.length === 1) return { loss: one.loss, gradients: new Map(named) };
+      const share = batch.tokens / all;
+      const add = <T extends tf.Tensor>(sum: T | undefined, part: T): T => {
+        const next = tf.tidy(() => (sum ? tf.add<T>(sum, tf.mul(part, share)) : tf.mul<T>(part, share)));
+        tf.dispose([part, ...(sum ? [sum] : [])]);
+        return next;
+      };
+      loss = add(loss, one.loss);
+      for (const [name, gradient] of named) gradients.set(name, add(gradients.get(name), gradient));
+    }
+    return { loss: loss!, gradients };
+  }
+
+  /** What the decoder is asked for. */
+  private options(seed: number) {
+    const { labelSmoothing, doublyStochastic } = this.config.training;
+    return { training: true, seed, labelSmoothing, doublyStochastic };
+  }
+
+  private decoderOnly(features: tf.Tensor, batch: CaptionBatch, seed: number): Backward {
     const rows = perCaption(features, batch);
-    const { loss, gradients } = this.decoder.lossAndGradients(rows, batch, { training: true, seed });
+    const { loss, gradients } = this.decoder.lossAndGradients(rows, batch, this.options(seed));
     if (rows !== features) rows.dispose();
     return { loss, encoder: new Map<string, tf.Tensor>(), decoder: gradients };
   }
 
-  private throughEncoder(input: tf.Tensor4D, given: string | null, batch: CaptionBatch, seed: number) {
+  private throughEncoder(
+    input: tf.Tensor4D,
+    given: string | null,
+    batch: CaptionBatch,
+    seed: number,
+  ): Backward {
     const { stage } = this.config.encoder;
     const { stages, trainedFrom } = this.encoder;
     // What is frozen runs outside of automatic differentiation, which would keep all of its maps.
@@ -106,7 +175,7 @@ export class TrainingStep {
     const { value: loss, grads } = tf.variableGrads(() => {
       const map = this.encoder.forward(maps, stage, { after, training: true });
       const features = poolForDecoder(this.encoder, this.decoder, map);
-      return this.decoder.loss(perCaption(features, batch), batch, { training: true, seed });
+      return this.decoder.loss(perCaption(features, batch), batch, this.options(seed));
     }, variables);
     if (maps !== input) maps.dispose();
     const of = (part: Part): Gradients => {
@@ -120,21 +189,48 @@ export class TrainingStep {
     return { loss, encoder: of(this.parts.encoder), decoder: of(this.parts.decoder) };
   }
 
-  /** What the optimizers know, by `encoder.` and `decoder.`. */
+  /** What the optimizers know, by `encoder.` and `decoder.`, and the averages, by `average.`. */
   stateDict(): StateDict {
-    return new Map(
-      Object.entries(this.parts).flatMap(([prefix, { adam }]) =>
-        [...adam.stateDict()].map(([name, entry]) => [`${prefix}.${name}`, entry] as const),
+    const named = (prefix: string, state: StateDict) =>
+      [...state].map(([name, entry]) => [`${prefix}.${name}`, entry] as const);
+    return new Map([
+      ...Object.entries(this.parts).flatMap(([prefix, { optimizer }]) =>
+        named(prefix, optimizer.stateDict()),
       ),
-    );
+      ...named('average', this.average?.stateDict() ?? new Map()),
+    ]);
   }
 
   loadState(state: StateDict): void {
-    for (const [prefix, { adam }] of Object.entries(this.parts)) adam.loadState(partOf(state, `${prefix}.`));
+    for (const [prefix, { optimizer }] of Object.entries(this.parts)) {
+      optimizer.loadState(partOf(state, `${prefix}.`));
+    }
+    this.average?.loadState(partOf(state, 'average.'));
   }
 
   dispose(): void {
-    for (const { adam } of Object.values(this.parts)) adam.dispose();
+    for (const { optimizer } of Object.values(this.parts)) optimizer.dispose();
+    this.average?.dispose();
+  }
+}
+
+const inGroup = (name: string, names: readonly string[]) => names.some((start) => name.startsWith(start));
+
+function updateOf(name: string, learningRate: number, { groups, weightDecay }: TrainingConfig): Update {
+  const group = groups.find(({ names }) => inGroup(name, names));
+  return {
+    learningRate: group?.learningRate ?? learningRate,
+    weightDecay: group?.weightDecay ?? weightDecay,
+  };
+}
+
+/** @throws UserError for a group that no variable is in */
+function checkGroups({ groups }: TrainingConfig, variables: ReadonlyMap<string, tf.Variable>): void {
+  for (const start of groups.flatMap(({ names }) => names)) {
+    if ([...variables.keys()].some((name) => name.startsWith(start))) continue;
+    throw new UserError(`training.groups: the name of no trained variable begins with "${start}"`, {
+      hint: `they are ${[...variables.keys()].slice(0, 4).join(', ')}, ...`,
+    });
   }
 }
 

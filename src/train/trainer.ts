@@ -1,7 +1,7 @@
 /** The training loop: epochs of steps, free-running validation after each, best and last checkpoint. */
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { prepareBackend } from '../backend/index.js';
+import { prepareBackend, tf } from '../backend/index.js';
 import { modelState, saveCheckpoint, type CheckpointMetrics } from '../checkpoint/index.js';
 import type { Config } from '../config/index.js';
 import {
@@ -15,14 +15,16 @@ import {
   type Log,
   type ProfileRow,
 } from '../core/index.js';
-import { prefetch } from '../data/index.js';
+import { prefetch, type CaptionBatch } from '../data/index.js';
 import { partOf, type PullOptions } from '../models/index.js';
 import { prepareTraining, type TrainingData } from './data.js';
 import type { EpochEntry, Journal, JournalEntry } from './journal.js';
 import { LossMeter } from './losses.js';
 import { beginOutput, checkUnchanged, checkVacant, lockOutput, reopenOutput, savedConfig } from './output.js';
 import { beginning, checkSpace, loadState, saveState, type Position, type TrainingState } from './state.js';
-import { TrainingStep } from './step.js';
+import { nextPlateau, shareOfRate } from './schedule.js';
+import type { Source } from './sources.js';
+import { TrainingStep, type MicroBatch, type StepResult } from './step.js';
 import { validate } from './validate.js';
 
 /** Batches that are read while the device computes. */
@@ -114,6 +116,12 @@ function countNumbers({ encoder, decoder }: TrainingData): { all: number; traine
   return { all, trained };
 }
 
+/** A batch, and how to make the tensor that was read for it. */
+interface ReadBatch {
+  batch: CaptionBatch;
+  input: () => tf.Tensor;
+}
+
 class Run {
   private readonly step: TrainingStep;
   private position: Position = structuredClone(beginning);
@@ -152,7 +160,7 @@ class Run {
         if (this.stopped) break;
         await this.finishEpoch();
       }
-      if (this.stopped) this.leave();
+      if (this.stopped) await this.leave();
     } finally {
       this.step.dispose();
     }
@@ -169,25 +177,60 @@ class Run {
   }
 
   /** After Ctrl-C. */
-  private leave(): void {
+  private async leave(): Promise<void> {
     const { epoch, total, step } = this.position;
     const { output } = this.config;
-    this.saveCheckpoint('last', epoch - 1, total.tokens > 0 ? total.loss / total.tokens : null, null);
+    const loss = total.tokens > 0 ? total.loss / total.tokens : null;
+    await this.averaged(() => this.saveCheckpoint('last', epoch - 1, loss, null));
     this.saveState();
     this.log.warn(`stopped at step ${step}; go on with showtell train --resume ${output}`);
   }
 
-  /** Share of the learning rates in the current step; cosine reaches zero after the last step of the last epoch. */
+  /** Share of the learning rates in the current step. */
   private get scheduled(): number {
-    const { schedule, epochs } = this.config.training;
-    if (schedule === 'constant') return 1;
-    const share = (this.position.step - 1) / (epochs * this.data.batches.count);
-    return (1 + Math.cos(Math.PI * share)) / 2;
+    const { training } = this.config;
+    const stepsPerEpoch = Math.ceil(this.data.batches.count / training.accumulate);
+    return shareOfRate(training, { ...this.position, stepsPerEpoch });
+  }
+
+  /** The batches of the next step, with what they read; fewer at the end of an epoch. */
+  private async *steps(): AsyncGenerator<{ source: Source; batches: ReadBatch[] }> {
+    const { accumulate } = this.config.training;
+    const { epoch, batch: from } = this.position;
+    const source = this.data.sources.training(epoch);
+    let read = from;
+    const all = prefetch(
+      this.data.batches.epoch(epoch, from),
+      () => READ_AHEAD,
+      async (batch) => ({ batch, input: await source.read(batch.images, epoch, read++) }),
+    );
+    let batches: ReadBatch[] = [];
+    for await (const one of all) {
+      batches.push(one);
+      if (batches.length < accumulate) continue;
+      yield { source, batches };
+      batches = [];
+    }
+    if (batches.length > 0) yield { source, batches };
+  }
+
+  private takeStep(source: Source, batches: ReadBatch[]): StepResult {
+    const { position } = this;
+    position.step++;
+    const micro = batches.map(({ batch, input }, i): MicroBatch => {
+      const place = i === 0 ? [position.step] : [position.step, i];
+      const seed = Random.for(this.config.seed, 'dropout', ...place).integer(2 ** 31);
+      return { input: input(), gives: source.gives, batch, seed };
+    });
+    const result = this.step.run(micro, this.scheduled);
+    tf.dispose(micro.map(({ input }) => input));
+    position.batch += batches.length;
+    return result;
   }
 
   /** From where the position says to the end of its epoch, or to Ctrl-C. */
   private async trainEpoch(): Promise<void> {
-    const { training, seed } = this.config;
+    const { training } = this.config;
     const { position } = this;
     const { epoch, total } = position;
     const bar = this.log.progress(`epoch ${epoch}/${training.epochs}`, this.data.batches.count);
@@ -220,27 +263,12 @@ class Run {
     };
 
     try {
-      const source = this.data.sources.training(epoch);
-      let read = position.batch;
-      const batches = prefetch(
-        this.data.batches.epoch(epoch, position.batch),
-        () => READ_AHEAD,
-        async (batch) => ({ batch, input: await source.read(batch.images, epoch, read++) }),
-      );
       mark('waiting for data');
-      for await (const { batch, input } of batches) {
+      for await (const { source, batches } of this.steps()) {
         if (this.stopped) break;
         mark('to the device');
-        position.step++;
-        const dropoutSeed = Random.for(seed, 'dropout', position.step).integer(2 ** 31);
-        const tensor = input();
-        meter.add(
-          this.step.run(tensor, source.gives, batch, dropoutSeed, this.scheduled),
-          batch.tokens,
-          position.step,
-        );
-        tensor.dispose();
-        position.batch++;
+        const tokens = batches.reduce((sum, { batch }) => sum + batch.tokens, 0);
+        meter.add(this.takeStep(source, batches), tokens, position.step);
         mark('logging');
         if (meter.count >= training.logEvery) report();
         const rate = total.tokens / total.seconds;
@@ -267,11 +295,17 @@ class Run {
     }
   }
 
+  /** With the averages in place of the weights, where there are any. */
+  private async averaged<T>(work: () => T | Promise<T>): Promise<T> {
+    const { average } = this.step;
+    return average ? average.during(work) : work();
+  }
+
   private async finishEpoch(): Promise<void> {
     mark('validation');
     const { position } = this;
     const { epoch, step, total, seconds } = position;
-    const validation = await validate(this.config, this.data, epoch, this.log);
+    const validation = await this.averaged(() => validate(this.config, this.data, epoch, this.log));
     const better = !position.best || validation.bleu[3] > position.best.validation.bleu[3];
     const trainLoss = total.loss / total.tokens;
     const wordsPerSecond = total.tokens / total.seconds;
@@ -287,8 +321,10 @@ class Run {
     };
     mark('checkpoint');
     if (better) position.best = entry;
-    this.saveCheckpoint('last', epoch, trainLoss, validation);
-    if (better) this.saveCheckpoint('best', epoch, trainLoss, validation);
+    await this.averaged(() => {
+      this.saveCheckpoint('last', epoch, trainLoss, validation);
+      if (better) this.saveCheckpoint('best', epoch, trainLoss, validation);
+    });
     this.journal.add(entry);
     Object.assign(position, {
       epoch: epoch + 1,
@@ -296,6 +332,7 @@ class Run {
       secondsSince: 0,
       unreported: [],
       total: structuredClone(beginning.total),
+      plateau: nextPlateau(position.plateau, validation.bleu[3], this.config.training),
       epochsWithoutGain: better ? 0 : position.epochsWithoutGain + 1,
     } satisfies Partial<Position>);
     this.saveState();

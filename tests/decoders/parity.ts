@@ -133,6 +133,14 @@ export function parityCases(decoderOf: (kind: GoldenKind) => Decoder = goldenDec
     });
   });
 
+  test('the loss with doubly stochastic attention', () => {
+    const kind = 'soft_attention';
+    const decoder = goldenDecoder(kind);
+    const loss = decoder.loss(goldenFeatures(kind, byLength), goldenBatch(kind), { doublyStochastic: 1 });
+    const expected = golden[kind]['loss_with_doubly_stochastic_1.0'];
+    expect(Math.abs(loss.dataSync()[0] / expected - 1)).toBeLessThan(tolerance);
+  });
+
   test('greedy words by steps', () => {
     const decoder = decoderOf('soft_attention');
     const rows: number[][] = golden.soft_attention.greedy;

@@ -33,11 +33,19 @@ function embed(table: tf.Tensor, ids: Int32Array): tf.Tensor2D {
 }
 
 /** Mean over all words, with the logits from the hidden states of all steps. */
-function crossEntropy(p: Lookup, projection: string, hidden: tf.Tensor2D, packed: PackedBatch): tf.Scalar {
+function crossEntropy(
+  p: Lookup,
+  projection: string,
+  hidden: tf.Tensor2D,
+  packed: PackedBatch,
+  smoothing: number,
+): tf.Scalar {
   const weight = p(`${projection}.weight`);
   const logits = linear(hidden, weight, p(`${projection}.bias`)); // (N, V)
   const hot = tf.oneHot(tf.tensor1d(packed.targets.slice(0, packed.words), 'int32'), weight.shape[1]!);
-  return tf.neg(tf.mean(tf.sum(tf.mul(tf.logSoftmax(logits), hot), 1))) as tf.Scalar;
+  const logs = tf.logSoftmax(logits);
+  const ofTargets = tf.mean(tf.sum(tf.mul(logs, hot), 1));
+  return tf.neg(tf.add(tf.mul(ofTargets, 1 - smoothing), tf.mul(tf.mean(logs), smoothing))) as tf.Scalar;
 }
 
 function first(x: tf.Tensor2D, rows: number): tf.Tensor2D {
@@ -49,7 +57,7 @@ export function plainLstmLoss(
   config: LstmDecoderConfig,
   features: tf.Tensor2D,
   batch: TeacherForcedBatch,
-  { training = false, seed = 0, projected }: SequenceOptions & { projected: boolean },
+  { training = false, seed = 0, labelSmoothing = 0, projected }: SequenceOptions & { projected: boolean },
 ): tf.Scalar {
   const packed = pack(batch);
   const { layers, hidden, dropout, outputDropout } = config;
@@ -81,7 +89,7 @@ export function plainLstmLoss(
   let words: tf.Tensor2D = tf.slice(x, [batch.size, 0]); // (N, H)
   if (training && outputDropout > 0)
     words = tf.mul(words, dropoutMask(words.shape, outputDropout, seed, 'output'));
-  return crossEntropy(p, 'linear', words, packed);
+  return crossEntropy(p, 'linear', words, packed, labelSmoothing);
 }
 
 export function plainSoftAttentionLoss(
@@ -89,7 +97,7 @@ export function plainSoftAttentionLoss(
   config: SoftAttentionDecoderConfig,
   features: tf.Tensor3D,
   batch: TeacherForcedBatch,
-  { training = false, seed = 0 }: SequenceOptions = {},
+  { training = false, seed = 0, labelSmoothing = 0, doublyStochastic = 0 }: SequenceOptions = {},
 ): tf.Scalar {
   const packed = pack(batch);
   const [size, places, channels] = features.shape;
@@ -101,12 +109,20 @@ export function plainSoftAttentionLoss(
   let c = apply(mean, 'init_c');
   const words = embed(p('embed.weight'), packed.inputs); // (N, E)
   const outputs: tf.Tensor2D[] = [];
+  let attended: tf.Tensor2D = tf.zeros([size, places]);
   packed.rows.forEach((n, t) => {
     h = first(h, n);
     const query = tf.reshape(apply(h, 'attention.decoder_attn'), [n, 1, config.attention]);
     const joint = tf.relu(tf.add(tf.slice(keys, 0, n), query)); // (n, P, A)
     const scores = apply(tf.reshape(joint, [n * places, config.attention]), 'attention.full_attn');
     const alpha = tf.softmax(tf.reshape(scores, [n, 1, places])); // (n, 1, P)
+    attended = tf.add(
+      attended,
+      tf.pad(tf.reshape(alpha, [n, places]), [
+        [0, size - n],
+        [0, 0],
+      ]),
+    );
     const context = tf.reshape(tf.matMul(alpha, tf.slice(features, 0, n)), [n, channels]);
     const gated = tf.mul(tf.sigmoid(apply(h, 'f_beta')), context) as tf.Tensor2D;
     const word = tf.slice(words, [packed.offsets[t], 0], [n, -1]);
@@ -120,5 +136,6 @@ export function plainSoftAttentionLoss(
   let hidden = tf.concat(outputs, 0); // (N, H)
   if (training && config.dropout > 0)
     hidden = tf.mul(hidden, dropoutMask(hidden.shape, config.dropout, seed, 'output'));
-  return crossEntropy(p, 'fc', hidden, packed);
+  const spread = tf.mul(tf.mean(tf.square(tf.sub(1, attended))), doublyStochastic);
+  return tf.add(crossEntropy(p, 'fc', hidden, packed, labelSmoothing), spread);
 }

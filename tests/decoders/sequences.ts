@@ -5,6 +5,7 @@ import {
   createDecoder,
   type Decoder,
   type DecoderConfig,
+  type SequenceOptions,
   type TeacherForcedBatch,
 } from '../../src/models/decoders/index.js';
 import { uniform } from '../helpers.js';
@@ -54,10 +55,9 @@ function plainLoss(
   decoder: Decoder,
   features: tf.Tensor,
   batch: TeacherForcedBatch,
-  training: boolean,
+  options: SequenceOptions,
 ): tf.Scalar {
   const p = (name: string) => decoder.variables().get(name)!;
-  const options = { training, seed: 11 };
   if (decoder.config.type === 'soft-attention') {
     return plainSoftAttentionLoss(p, decoder.config, features as tf.Tensor3D, batch, options);
   }
@@ -82,15 +82,17 @@ export function sequenceCases(): void {
       ['falling lengths, no dropout', [6, 6, 4, 3, 3, 1], false],
       ['equal lengths', [3, 3], true],
       ['a single word', [1], true],
-    ] as const)('%s', (_case, lengths, training) => {
+      ['smoothed labels', [6, 6, 4, 3, 3, 1], true, { labelSmoothing: 0.2 }],
+      ['attention spread over all places', [6, 6, 4, 3, 3, 1], true, { doublyStochastic: 0.7 }],
+    ] as const)('%s', (_case, lengths, training, more: SequenceOptions = {}) => {
+      if (more.doublyStochastic && config.type === 'lstm') return;
       const decoder = make(config);
       const batch = batchOf([...lengths]);
       const features = tf.variable(featuresOf(config, batch.size));
       const names = new Map([...decoder.variables()].map(([name, variable]) => [variable.name, name]));
       const list = [...decoder.variables().values(), features];
-      const expected = tf.variableGrads(() => plainLoss(decoder, features, batch, training), list);
-      const options = { training, seed: 11 };
-
+      const options = { training, seed: 11, ...more };
+      const expected = tf.variableGrads(() => plainLoss(decoder, features, batch, options), list);
       const direct = decoder.lossAndGradients(features, batch, { ...options, featureGradient: true });
       const onTape = tf.variableGrads(
         () => tf.mul(decoder.loss(features, batch, options), 2) as tf.Scalar,

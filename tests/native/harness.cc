@@ -145,8 +145,13 @@ int main() {
     for (const int64_t rows : {n, B, 3 * B}) {
       auto seen = run("ShowtellAttend", {floats({rows, J}), floats({J}), keys, features, weight});
       if (rows > B) continue;
-      auto back = run("ShowtellAttendGradient", {floats({rows, C}), floats({rows, 4 * H}), keys, features, weight, seen[0],
-                                                 seen[1], seen[2], seen[3]});
+      for (const int64_t given : {int64_t{0}, B}) {
+        run("ShowtellAttendGradient", {floats({rows, C}), floats({rows, 4 * H}), keys, features, weight, seen[0],
+                                       seen[1], seen[2], seen[3], floats({given, P})});
+      }
+      refuses("ShowtellAttendGradient", {floats({rows, C}), floats({rows, 4 * H}), keys, features, weight, seen[0],
+                                         seen[1], seen[2], seen[3], floats({rows - 1, P})},
+              "d_alpha");
       auto cell = run("ShowtellCell", {floats({rows, 4 * H}), floats({rows, J}), floats({rows, 4 * H}), floats({J}),
                                        floats({rows, H}, 90)});
       run("ShowtellCell", {floats({rows, 4 * H}), floats({rows, 4 * H}, 200), floats({0, 4 * H}), floats({4 * H}),

@@ -77,25 +77,33 @@ export type AttentionGradient = {
   dScores: tf.Tensor2D;
 };
 
-/** @param dz gradient of z, (n, C) @param dGates (n, 4H); one caption of each of the first n images */
+/**
+ * For one caption of each of the first n images.
+ * @param dz gradient of z, (n, C)
+ * @param dGates (n, 4H)
+ * @param dAttention what is added to the gradient of alpha of each image, (B, P)
+ */
 export function attendBackward(
   { keys, features, score }: Scene,
   { negativeQuery, alpha, context, beta }: AttentionTrace,
   dz: tf.Tensor2D,
   dGates: tf.Tensor2D,
+  dAttention: tf.Tensor2D | null,
 ): AttentionGradient & { masked?: tf.Tensor3D } {
   if (hasKernels()) {
-    const inputs = [dz, dGates, keys, features, score, negativeQuery, alpha, context, beta];
+    const more = dAttention ?? tf.zeros([0, alpha.shape[1]]);
+    const inputs = [dz, dGates, keys, features, score, negativeQuery, alpha, context, beta, more];
     const [dJoint, R, dContext, dScores] = kernel('AttendGradient', inputs, 4);
     return { dJoint, R, dContext, dScores };
   }
   const [n, places] = alpha.shape;
   const db = sigmoidGradient(beta, tf.mul(dz, context) as tf.Tensor2D);
   const dContext = tf.mul(dz, beta) as tf.Tensor2D;
-  const dAlpha = tf.reshape(
+  const seen: tf.Tensor2D = tf.reshape(
     tf.matMul(firstRows(features, n), tf.expandDims(dContext, 2) as tf.Tensor3D), // (n, P, 1)
     [n, places],
   );
+  const dAlpha = dAttention ? tf.add(seen, firstRows(dAttention, n)) : seen;
   const shared = tf.sum(tf.mul(alpha, dAlpha), 1, true); // (n, 1)
   const dScores = tf.mul(alpha, tf.sub(dAlpha, shared)) as tf.Tensor2D;
   const masked = maskedScores(firstRows(keys, n), negativeQuery, dScores); // (n, P, A)

@@ -1,5 +1,6 @@
 /** What both decoders share: named parameters, and the teacher-forced sequence as loss and gradients. */
 import { tf } from '../../backend/index.js';
+import { UserError } from '../../core/index.js';
 import type { StateDict, StateEntry } from '../state.js';
 import type { Parameters } from './parameters.js';
 import { differentiableLoss, type SequenceRequest } from './sequence-operation.js';
@@ -66,11 +67,17 @@ export abstract class BaseDecoder implements Decoder {
   private run(
     features: tf.Tensor,
     batch: TeacherForcedBatch,
-    { training = false, seed = 0 }: SequenceOptions,
+    { training = false, seed = 0, labelSmoothing = 0, doublyStochastic = 0 }: SequenceOptions,
     wanted: { gradients: boolean; featureGradient: boolean },
   ): LossAndGradients {
     const p = (name: string) => this.parameters.get(name) as tf.Tensor as tf.Tensor2D;
-    return this.sequence(p, features, batch, { ...wanted, dropoutSeed: training ? seed : null });
+    if (doublyStochastic > 0 && this.type !== 'soft-attention') {
+      throw new UserError(`training.doublyStochastic: a decoder of type ${this.type} has no attention`, {
+        hint: 'set it to 0, or decoder.type to soft-attention',
+      });
+    }
+    const dropoutSeed = training ? seed : null;
+    return this.sequence(p, features, batch, { ...wanted, dropoutSeed, labelSmoothing, doublyStochastic });
   }
 
   teacherForced(

@@ -106,9 +106,10 @@ export function lstmSequence(
   config: LstmDecoderConfig,
   features: tf.Tensor2D,
   batch: TeacherForcedBatch,
-  { dropoutSeed, gradients: wanted, featureGradient }: SequenceRequest,
+  request: SequenceRequest,
 ): LossAndGradients {
   mark('forward');
+  const { dropoutSeed, gradients: wanted, featureGradient } = request;
   const packed = pack(batch);
   const { size } = batch;
   const { layers, dropout, outputDropout } = config;
@@ -140,7 +141,7 @@ export function lstmSequence(
       p('linear.weight'),
       p('linear.bias'),
       packed,
-      wanted,
+      request,
     );
     if (!wanted) return { loss: projection.loss, gradients: {} };
 

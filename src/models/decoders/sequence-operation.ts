@@ -6,6 +6,8 @@ import type { LossAndGradients } from './types.js';
 export interface SequenceRequest {
   /** 32-bit seed of the dropout masks, or null for no dropout */
   dropoutSeed: number | null;
+  labelSmoothing: number;
+  doublyStochastic: number;
   /** of the parameters */
   gradients: boolean;
   /** of the features; needs `gradients` */

@@ -111,19 +111,18 @@ export function softAttentionSequence(
       request.dropoutSeed !== null && dropout > 0
         ? dropoutMask(all.shape, dropout, request.dropoutSeed, 'output')
         : null;
-    const projection = projectionLoss(
-      products,
-      all,
-      mask,
-      p('fc.weight'),
-      p('fc.bias'),
-      packed,
-      request.gradients,
+    const projection = projectionLoss(products, all, mask, p('fc.weight'), p('fc.bias'), packed, request);
+    const spread = doublyStochastic(
+      traces.map(({ attention: { alpha } }) => alpha),
+      size,
+      request.doublyStochastic,
     );
-    if (!request.gradients) return { loss: projection.loss, gradients: {} };
+    const loss = spread ? tf.add<tf.Scalar>(projection.loss, spread.loss) : projection.loss;
+    if (!request.gradients) return { loss, gradients: {} };
 
     mark('backward');
-    const back = stepsBackward(products, weights, packed, traces, scene, projection.dHidden!);
+    const dAttention = spread?.dAttention ?? null;
+    const back = stepsBackward(products, weights, packed, traces, scene, projection.dHidden!, dAttention);
     const joined = <T>(steps: T[], part: (step: T) => tf.Tensor2D) =>
       concatSteps(steps.map(part), packed.filling);
     const dGates = joined(back.steps, (step) => step.dGates);
@@ -174,7 +173,7 @@ export function softAttentionSequence(
       'f_beta.weight': dGateWeight,
       'f_beta.bias': dGateBias,
     };
-    if (!request.featureGradient) return { loss: projection.loss, gradients };
+    if (!request.featureGradient) return { loss, gradients };
     const dMean = tf.add(
       products.matMul(dh, p('init_h.weight'), false, true),
       products.matMul(dc, p('init_c.weight'), false, true),
@@ -196,7 +195,7 @@ export function softAttentionSequence(
     const viaContext = tf.matMul(alphas as tf.Tensor3D, dContexts as tf.Tensor3D, true); // (B, P, C)
     const viaMean = tf.expandDims(tf.div(dMean, places), 1); // (B, 1, C)
     return {
-      loss: projection.loss,
+      loss,
       gradients,
       features: tf.add(tf.add(viaContext, tf.reshape(viaKeys, features.shape)), viaMean),
     };
@@ -220,7 +219,29 @@ function stepForward(
   return { h, c, trace: { before, attention, cell } };
 }
 
-/** All steps from the last to the first. @param dHidden from the projection, (N, H) */
+/**
+ * weight x mean over captions and places of (1 - sum of alpha over the words)^2, and its gradient with respect to each
+ * step's alpha, which is the same for all of them, (B, P).
+ * @param alphas of each step, (n, P)
+ */
+function doublyStochastic(
+  alphas: tf.Tensor2D[],
+  size: number,
+  weight: number,
+): { loss: tf.Scalar; dAttention: tf.Tensor2D } | null {
+  if (weight === 0) return null;
+  const missing: tf.Tensor2D = tf.sub(1, tf.addN(alphas.map((alpha) => padRows(alpha, size)))); // (B, P)
+  return {
+    loss: tf.mul(tf.mean(tf.square(missing)), weight),
+    dAttention: tf.mul(missing, (-2 * weight) / missing.size),
+  };
+}
+
+/**
+ * All steps from the last to the first.
+ * @param dHidden from the projection, (N, H)
+ * @param dAttention what is added to the gradient of alpha of each caption, (B, P)
+ */
 function stepsBackward(
   products: MatrixProducts,
   { joint, contextRows }: SequenceWeights,
@@ -228,6 +249,7 @@ function stepsBackward(
   traces: StepTrace[],
   scene: Scene,
   dHidden: tf.Tensor2D,
+  dAttention: tf.Tensor2D | null,
 ): { steps: StepGradient[]; masked: MaskedSum; dh: tf.Tensor2D; dc: tf.Tensor2D } {
   const masked = new MaskedSum();
   const steps: StepGradient[] = [];
@@ -238,7 +260,7 @@ function stepsBackward(
       const own = rowsBetween(dHidden, offsets[t], offsets[t + 1]);
       const { dGates, dBefore: dc } = cellBackward(cell, own, later);
       const dz = products.matMul(dGates, contextRows, false, true); // (n, C)
-      const back = attendBackward(scene, attention, dz, dGates);
+      const back = attendBackward(scene, attention, dz, dGates, dAttention);
       const dh = products.matMul(back.dJoint, joint, false, true); // (n, H)
       return { dGates, back, dh, dc };
     });

@@ -66,10 +66,17 @@ export interface SequenceOptions {
   training?: boolean;
   /** 32-bit integer that decides the dropout masks; default 0 */
   seed?: number;
+  /** share of each target that is spread evenly over all words (Szegedy et al. 2016); default 0 */
+  labelSmoothing?: number;
+  /**
+   * weight of the mean over captions and places of (1 - sum of the attention over the words)^2 in the loss (Xu et al. 2015,
+   * equation 14, there a sum over places); of decoders with attention only; default 0
+   */
+  doublyStochastic?: number;
 }
 
 export interface LossAndGradients {
-  /** mean cross-entropy over all targets, nats */
+  /** mean cross-entropy over all targets, nats, with what the options add */
   loss: tf.Scalar;
   /** by parameter name, in the layout of `variables()` */
   gradients: Map<string, tf.Tensor>;
@@ -94,7 +101,7 @@ export interface Decoder {
    * Every image keeps the same number of captions. Without `images` nothing of them is copied.
    */
   select(state: DecoderState, rows: tf.Tensor1D, images?: tf.Tensor1D): DecoderState;
-  /** Mean cross-entropy over all targets, nats; differentiable in the variables and in `features`. */
+  /** Mean cross-entropy over all targets, nats, with what the options add; differentiable in the variables and in `features`. */
   loss(features: tf.Tensor, batch: TeacherForcedBatch, options?: SequenceOptions): tf.Scalar;
   /** The same loss with all gradients, without TensorFlow.js's tape. */
   lossAndGradients(

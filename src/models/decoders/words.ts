@@ -3,6 +3,7 @@ import { mark } from '../../core/index.js';
 import { isNative, nativeOp, tf, type MatrixProducts } from '../../backend/index.js';
 import type { PackedBatch } from './packed.js';
 import { firstRows } from './rows.js';
+import type { SequenceRequest } from './sequence-operation.js';
 
 /** Rows `ids` of the table, (V, E) -> (N, E). */
 export function embed(table: tf.Tensor, ids: Int32Array): tf.Tensor2D {
@@ -31,21 +32,32 @@ export function embedGradient(gradient: tf.Tensor2D, ids: Int32Array, words: num
 /**
  * Cross-entropy of each word, nats (N), and the gradient of their sum with respect to the logits (N, V).
  * @param logits (N, V)
+ * @param smoothing share of each target that is spread evenly over all V words, as torch.nn.CrossEntropyLoss
  */
 export function crossEntropy(
   logits: tf.Tensor2D,
   targets: Int32Array,
+  smoothing = 0,
 ): { losses: tf.Tensor1D; dLogits: tf.Tensor2D } {
   const labels = tf.tensor1d(targets, 'int32');
+  const vocabularySize = logits.shape[1];
+  const rest = smoothing / vocabularySize;
+  if (isNative() && smoothing > 0) {
+    const wanted = tf.oneHot(labels, vocabularySize, 1 - smoothing + rest, rest, 'float32'); // (N, V)
+    const attributes = { T: { type: 'float32' } } as const;
+    const outputs = nativeOp('SoftmaxCrossEntropyWithLogits', attributes, [logits, wanted], 2);
+    return { losses: outputs[0] as tf.Tensor1D, dLogits: outputs[1] as tf.Tensor2D };
+  }
   if (isNative()) {
     const attributes = { T: { type: 'float32' }, Tlabels: { type: 'int32' } } as const;
     const outputs = nativeOp('SparseSoftmaxCrossEntropyWithLogits', attributes, [logits, labels], 2);
     return { losses: outputs[0] as tf.Tensor1D, dLogits: outputs[1] as tf.Tensor2D };
   }
-  const hot = tf.cast(tf.oneHot(labels, logits.shape[1]), 'float32'); // (N, V)
+  const hot = tf.cast(tf.oneHot(labels, vocabularySize), 'float32'); // (N, V)
+  const wanted = smoothing > 0 ? tf.add(tf.mul(hot, 1 - smoothing), rest) : hot;
   const logs = tf.logSoftmax(logits);
-  const losses: tf.Tensor1D = tf.neg(tf.sum<tf.Tensor1D>(tf.mul(logs, hot), 1));
-  return { losses, dLogits: tf.sub(tf.exp(logs), hot) };
+  const losses: tf.Tensor1D = tf.neg(tf.sum<tf.Tensor1D>(tf.mul(logs, wanted), 1));
+  return { losses, dLogits: tf.sub(tf.exp(logs), wanted) };
 }
 
 /** Loss of the words and what it sends back into the hidden states. */
@@ -71,12 +83,12 @@ export function projectionLoss(
   weight: tf.Tensor2D,
   bias: tf.Tensor,
   { targets, words }: PackedBatch,
-  gradients: boolean,
+  { gradients, labelSmoothing }: Pick<SequenceRequest, 'gradients' | 'labelSmoothing'>,
 ): ProjectionResult {
   return tf.tidy((): ProjectionResult => {
     const dropped: tf.Tensor2D = mask ? tf.mul(hidden, mask) : hidden;
     const logits: tf.Tensor2D = tf.add(products.matMul(dropped, weight), bias); // (N, V)
-    const { losses, dLogits } = crossEntropy(logits, targets);
+    const { losses, dLogits } = crossEntropy(logits, targets, labelSmoothing);
     const loss = tf.mean(firstRows(losses, words)) as tf.Scalar;
     if (!gradients) return { loss };
     mark('backward of the projection');

@@ -4,7 +4,7 @@
  * On native TensorFlow one fused, threaded kernel makes all three in one pass over memory; elsewhere they are
  * spelled out.
  */
-import { isNative, nativeOp, tf } from '../backend/index.js';
+import { isNative, nativeOp, tf } from '../../backend/index.js';
 
 /** The numbers of one step, with the bias corrections worked into `size` and `epsilon`. */
 export interface AdamStep {

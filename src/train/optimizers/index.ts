@@ -1,0 +1,3 @@
+export * from './average.js';
+export * from './clipping.js';
+export * from './optimizer.js';
