@@ -64,6 +64,7 @@ const shippedSizes: DecoderSizes = {
 
 export const benches = [
   'training',
+  'operations',
   'growth',
   'epoch',
   'finetuning',
@@ -78,6 +79,18 @@ export const benches = [
 export function allCases(inputs: CaseInputs): Case[] {
   return [
     ...trainingCases(),
+    ...trained.map(({ name, sizes }): Case => ({
+      bench: 'operations',
+      label: `matrix products of a training step, ${name}, 100 captions a step, float32`,
+      unit: 'GFLOP/s',
+      larger: true,
+      options: {
+        ...{ sizes, lengths: targetLengths(), precision: 'float32' },
+        warmup: 3,
+        repeats: 5,
+      } satisfies TrainingOptions,
+      peers: [],
+    })),
     ...growthCases(shippedSizes),
     ...epochCases(inputs),
     finetuningCase(),

@@ -4,6 +4,7 @@ import type { Measurement } from './measure.js';
 /** Loaded one at a time: a process holds only what it measures. */
 const measures: Record<string, () => Promise<(options: never) => Promise<Measurement>>> = {
   training: async () => (await import('./training.js')).measureTraining,
+  operations: async () => (await import('./operations.js')).measureOperations,
   growth: async () => (await import('./training.js')).measureTraining,
   epoch: async () => (await import('./epoch.js')).measureEpoch,
   finetuning: async () => (await import('./finetuning.js')).measureFinetuning,
