@@ -4,14 +4,35 @@
 // Symbols as in src/models/decoders/additive-attention.ts: K keys, q query, w score weights, e scores, X features,
 // M = [K > -q], R = sum over places of de M, S = sum over steps of de M.
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
 #include "attention.h"
 #include "kernel.h"
+#include "vector.h"
 
 namespace showtell {
 namespace {
+
+// Vectors of units whose sums stay in registers over all places.
+constexpr int64_t kVectors = 4;
+
+// sum over places of de [key > threshold], for V vectors of units.
+template <int V>
+inline void maskedSums(const float* key, int64_t units, int64_t places, const float* de, const float* threshold,
+                       float* sums) {
+  Vector sum[V], bound[V];
+  for (int v = 0; v < V; v++) {
+    sum[v] = Vector{};
+    bound[v] = load(threshold + v * kLanes);
+  }
+  for (int64_t p = 0; p < places; p++, key += units) {
+    const Vector d = Vector{} + de[p];
+    for (int v = 0; v < V; v++) sum[v] += load(key + v * kLanes) > bound[v] ? d : Vector{};
+  }
+  for (int v = 0; v < V; v++) store(sums + v * kLanes, sum[v]);
+}
 
 // The attention of n k captions, k of each image lying together. `joint` holds [gates | q | b] of each, before their biases.
 //   alpha = softmax(w . max(K, -q)),  context = alpha' X,  beta = sigmoid(b),  z = beta context
@@ -91,23 +112,25 @@ void attendGradient(TF_OpKernelContext* c) {
       float shared = 0;
       for (int64_t p = 0; p < places; p++) {
         const float* feature = x + (row * places + p) * channels;
-        float dot = 0;
-#pragma omp simd reduction(+ : dot)
-        for (int64_t i = 0; i < channels; i++) dot += dSeen[i] * feature[i];
+        float dot = dotOf(dSeen, feature, channels);
         if (more) dot += dAlpha.floats()[row * places + p];
         de[p] = dot;
         shared += weights[p] * dot;
       }
       for (int64_t p = 0; p < places; p++) de[p] = weights[p] * (de[p] - shared);
-      float* sums = R + row * units;
-      std::memset(sums, 0, units * sizeof(float));
       const float* threshold = negativeQuery.floats() + row * units;
-      for (int64_t p = 0; p < places; p++) {
-        const float* key = k + (row * places + p) * units;
-        const float d = de[p];
-        for (int64_t a = 0; a < units; a++) sums[a] += key[a] > threshold[a] ? d : 0.0f;
+      const float* key = k + row * places * units;
+      float* sums = R + row * units;
+      int64_t a = 0;
+      for (; a + kVectors * kLanes <= units; a += kVectors * kLanes) {
+        maskedSums<kVectors>(key + a, units, places, de, threshold + a, sums + a);
       }
-      for (int64_t a = 0; a < units; a++) out[gates + a] = w[a] * sums[a];
+      for (; a + kLanes <= units; a += kLanes) maskedSums<1>(key + a, units, places, de, threshold + a, sums + a);
+      for (; a < units; a++) {
+        sums[a] = 0;
+        for (int64_t p = 0; p < places; p++) sums[a] += key[p * units + a] > threshold[a] ? de[p] : 0.0f;
+      }
+      for (a = 0; a < units; a++) out[gates + a] = w[a] * sums[a];
     }
   });
 }

@@ -93,8 +93,9 @@ class Moment {
   int times_ = 0;
 };
 
-// As many threads as TensorFlow takes for one operation, the caller among them. They wait by spinning for a moment, as
-// the next kernel of a step mostly comes at once, then they sleep.
+// As many threads as TensorFlow takes for one operation, the caller among them. The others wait by spinning for a moment,
+// as the next kernel of a step mostly comes at once, then they sleep. One that comes late, because it slept or its core
+// is taken, is not waited for: the caller does what is left.
 class Pool {
  public:
   Pool() {
@@ -113,15 +114,16 @@ class Pool {
     // Several parts for each thread: cores are not equally free.
     part_ = std::max<int64_t>(1, count / (4 * threads()));
     next_ = 0;
-    busy_ = static_cast<int>(workers_.size());
+    open_ = true;
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      generation_.fetch_add(1, std::memory_order_release);
+      generation_++;
     }
     wake_.notify_all();
     take();
-    for (Moment moment; busy_.load(std::memory_order_acquire) > 0;) moment.pass();
-    work_ = nullptr;
+    // In this order: who enters from now on finds the door closed, and leaves.
+    open_ = false;
+    for (Moment moment; inside_ > 0;) moment.pass();
   }
 
  private:
@@ -138,16 +140,15 @@ class Pool {
     for (;;) {
       Moment moment;
       const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(500);
-      while (generation_.load(std::memory_order_acquire) == seen && std::chrono::steady_clock::now() < until) {
-        moment.pass();
-      }
-      if (generation_.load(std::memory_order_acquire) == seen) {
+      while (generation_ == seen && std::chrono::steady_clock::now() < until) moment.pass();
+      if (generation_ == seen) {
         std::unique_lock<std::mutex> lock(mutex_);
-        wake_.wait(lock, [&] { return generation_.load(std::memory_order_acquire) != seen; });
+        wake_.wait(lock, [&] { return generation_ != seen; });
       }
-      seen = generation_.load(std::memory_order_acquire);
-      take();
-      busy_.fetch_sub(1, std::memory_order_release);
+      seen = generation_;
+      inside_++;
+      if (open_) take();
+      inside_--;
     }
   }
 
@@ -156,7 +157,8 @@ class Pool {
   std::condition_variable wake_;
   std::atomic<uint64_t> generation_{0};
   std::atomic<int64_t> next_{0};
-  std::atomic<int> busy_{0};
+  std::atomic<int> inside_{0};
+  std::atomic<bool> open_{false};
   int64_t count_ = 0, part_ = 1;
   const std::function<void(int64_t, int64_t)>* work_ = nullptr;
 };

@@ -8,38 +8,25 @@
 #include "linear.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "kernel.h"
+#include "vector.h"
 
 namespace showtell {
 namespace {
 
 // What fits the registers: sums of kRows x kVectors vectors, and what is multiplied.
-#if defined(__AVX512F__)
-constexpr int kBytes = 64, kVectors = 3, kRows = 8;
-#elif defined(__AVX__)
-constexpr int kBytes = 32, kVectors = 2, kRows = 6;
-#elif defined(__aarch64__)
-constexpr int kBytes = 16, kVectors = 3, kRows = 8;
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int kVectors = 3, kRows = 8;
 #else
-constexpr int kBytes = 16, kVectors = 2, kRows = 6;
+constexpr int kVectors = 2, kRows = 6;
 #endif
-
-typedef float Vector __attribute__((vector_size(kBytes), aligned(4)));
-constexpr int64_t kLanes = kBytes / sizeof(float);
 constexpr int64_t kPanel = kLanes * kVectors;
 // Rows of a panel that stay in the first cache while all rows of x pass.
 constexpr int64_t kDepth = 128;
 // Up to so many rows of x an unpacked W is read as it lies.
 constexpr int64_t kFew = 4;
-
-inline Vector load(const float* from) {
-  Vector vector;
-  std::memcpy(&vector, from, sizeof vector);
-  return vector;
-}
 
 // y += x W for R rows and the columns of one panel, whose rows lie `wStride` apart.
 template <int R>
@@ -57,7 +44,7 @@ void block(Rows x, int64_t inner, const float* w, int64_t wStride, float* y, int
     }
   }
   for (int r = 0; r < R; r++) {
-    for (int v = 0; v < kVectors; v++) std::memcpy(y + r * yStride + v * kLanes, &sums[r][v], sizeof(Vector));
+    for (int v = 0; v < kVectors; v++) store(y + r * yStride + v * kLanes, sums[r][v]);
   }
 }
 
