@@ -10,6 +10,7 @@ type Module = { command: CliCommand };
 /** In the order of the help. */
 const modules: Record<string, () => Promise<Module>> = {
   train: () => import('./train.js'),
+  runs: () => import('./runs.js'),
   evaluate: () => import('./evaluate.js'),
   compare: () => import('./compare.js'),
   caption: () => import('./caption.js'),

@@ -84,6 +84,12 @@ export class Lock {
   }
 }
 
+/** The process that holds the lock, as far as can be told; undefined when nobody does. */
+export function ownerOfLock(path: string): string | undefined {
+  const content = contentOf(path);
+  return content === undefined || isStale(path, content) ? undefined : describe(content);
+}
+
 /** Tokens of the locks that this process holds: tells them from a dead process that had the same id. */
 const held = new Set<string>();
 

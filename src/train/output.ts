@@ -87,16 +87,19 @@ export function savedConfig(output: string, overrides: readonly string[] = []): 
   return { ...parseConfig(readFileSync(path, 'utf8'), path, overrides), output };
 }
 
+/** Settings that differ, with both values as text. */
+export function differences(before: Config, after: Config): { key: string; before: string; after: string }[] {
+  const [old, changed] = [flatten(before), flatten(after)];
+  return [...new Set([...old.keys(), ...changed.keys()])]
+    .filter((key) => old.get(key) !== changed.get(key))
+    .map((key) => ({ key, before: old.get(key) ?? 'not set', after: changed.get(key) ?? 'not set' }));
+}
+
 /** @throws UserError that lists the settings that may not change when a training goes on */
 export function checkUnchanged(before: Config, after: Config): void {
-  const [old, new_] = [flatten(before), flatten(after)];
-  const changed = [...new Set([...old.keys(), ...new_.keys()])].filter(
-    (key) => old.get(key) !== new_.get(key) && !free.includes(key),
-  );
+  const changed = differences(before, after).filter(({ key }) => !free.includes(key));
   if (changed.length === 0) return;
-  const lines = changed.map(
-    (key) => `  ${key}: ${old.get(key) ?? 'not set'} -> ${new_.get(key) ?? 'not set'}`,
-  );
+  const lines = changed.map(({ key, before: old, after: now }) => `  ${key}: ${old} -> ${now}`);
   throw new UserError(
     `the training in ${after.output} was started with other settings; it would not be the same training:\n` +
       lines.join('\n'),

@@ -1,0 +1,103 @@
+/** Trainings on the disk: how far they came, how well they do, and what sets them apart. */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { Config } from '../config/index.js';
+import { messageOf, ownerOfLock, UserError } from '../core/index.js';
+import type { EpochEntry, JournalEntry, StepEntry } from './journal.js';
+import { differences, savedConfig } from './output.js';
+
+export interface TrainingRun {
+  directory: string;
+  config: Config;
+  /** `running`: another process trains it; `ended`: all its epochs, or patience ended it; `stopped`: it can be resumed. */
+  state: 'running' | 'ended' | 'stopped';
+  /** Epochs that were finished. */
+  epochs: number;
+  /** The epoch with the highest validation BLEU-4. */
+  best: EpochEntry | null;
+  /** The latest entry of each kind. */
+  lastEpoch: EpochEntry | null;
+  lastStep: StepEntry | null;
+}
+
+/**
+ * The trainings in `folder`: itself, or those in it.
+ * @throws UserError when there is none
+ */
+export function findRuns(folder: string): TrainingRun[] {
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) {
+    throw new UserError(`there is no folder ${folder}`);
+  }
+  const isRun = (directory: string) => existsSync(join(directory, 'config.yaml')) && !isCheckpoint(directory);
+  const found = isRun(folder)
+    ? [folder]
+    : readdirSync(folder)
+        .map((name) => join(folder, name))
+        .filter(isRun)
+        .sort();
+  if (found.length > 0) return found.map(readRun);
+  throw new UserError(`there is no training in ${folder}`, {
+    hint: "give a training's output directory, or the folder that holds several",
+  });
+}
+
+const isCheckpoint = (directory: string) => existsSync(join(directory, 'checkpoint.json'));
+
+function readRun(directory: string): TrainingRun {
+  const config = savedConfig(directory);
+  const entries = readEntries(join(directory, 'metrics.jsonl'));
+  const epochs = entries.filter((entry) => entry.event === 'epoch');
+  const best = epochs.findLast((entry) => entry.best) ?? null;
+  const lastEpoch = epochs.at(-1) ?? null;
+  const lastStep = entries.findLast((entry) => entry.event === 'step') ?? null;
+  return {
+    directory,
+    config,
+    state: stateOf(directory, config, lastEpoch, best),
+    epochs: lastEpoch?.epoch ?? 0,
+    best,
+    lastEpoch,
+    lastStep,
+  };
+}
+
+function stateOf(
+  directory: string,
+  { training: { epochs, patience } }: Config,
+  last: EpochEntry | null,
+  best: EpochEntry | null,
+): TrainingRun['state'] {
+  if (ownerOfLock(join(directory, 'lock')) !== undefined) return 'running';
+  const done = last?.epoch ?? 0;
+  const impatient = patience !== null && best !== null && done - best.epoch >= patience;
+  return done >= epochs || impatient ? 'ended' : 'stopped';
+}
+
+/** Complete lines; a training that is running may be in the middle of one. */
+function readEntries(path: string): JournalEntry[] {
+  if (!existsSync(path)) return [];
+  const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1);
+  return lines.map((line, i) => {
+    try {
+      return JSON.parse(line) as JournalEntry;
+    } catch (error) {
+      throw new UserError(`${path}:${i + 1} is not JSON: ${messageOf(error)}`, { cause: error });
+    }
+  });
+}
+
+/** Settings that are not the same in all runs, with the value of each run as text. */
+export function settingsApart(runs: readonly TrainingRun[]): { key: string; values: string[] }[] {
+  const ignored = new Set(['name', 'output', 'about']);
+  const [first, ...others] = runs;
+  const changes = others.map(({ config }) => differences(first.config, config));
+  const keys = [...new Set(changes.flat().map(({ key }) => key))].filter((key) => !ignored.has(key)).sort();
+  return keys.map((key) => {
+    const own = changes.flat().find((change) => change.key === key)!.before;
+    const values = changes.map((change) => change.find((other) => other.key === key)?.after ?? own);
+    return { key, values: [own, ...values] };
+  });
+}
+
+/** How a run is called in a list: the end of its path. */
+export const nameOf = ({ directory }: TrainingRun): string => basename(directory);
