@@ -234,6 +234,7 @@ describe('train', () => {
       'last',
       'metrics.jsonl',
       'state',
+      'tensorboard',
     ]);
     const { metrics, vocabulary, encoder, decoder } = loadCheckpoint(join(config.output, 'last'));
     expect(metrics).toMatchObject({ epoch: 2, trainImages: 8, trainCaptions: 16 });

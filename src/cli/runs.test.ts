@@ -25,6 +25,7 @@ const step = (at: number, loss: number) => ({
 const epoch = (number: number, bleu4: number, best: boolean) => ({
   ...{ event: 'epoch', epoch: number, step: 10 * number, trainLoss: 2, best },
   validation: { images: 4, bleu: [0.6, 0.4, 0.3, bleu4] },
+  samples: [],
   ...{ wordsPerSecond: 2000, seconds: 4000 * number },
 });
 

@@ -28,6 +28,8 @@ export interface EpochEntry {
   trainLoss: number;
   /** Corpus BLEU-1..4 (0..1) of free-running greedy captions. */
   validation: { images: number; bleu: number[] };
+  /** Captions of the first images of the validation split. */
+  samples: { image: string; caption: string }[];
   /** Whether this epoch has the best validation score so far. */
   best: boolean;
   wordsPerSecond: number;

@@ -6,7 +6,7 @@ import { Lock, messageOf, UserError, writeFileAtomic } from '../core/index.js';
 import { Journal } from './journal.js';
 
 /** What a training puts there, beside its lock. */
-const contents = ['metrics.jsonl', 'best', 'last', 'state', 'config.yaml'];
+const contents = ['metrics.jsonl', 'best', 'last', 'state', 'tensorboard', 'config.yaml'];
 
 /** Settings that may differ when a training goes on: they change none of its numbers up to then. */
 const free = [

@@ -24,6 +24,7 @@ import { beginOutput, checkUnchanged, checkVacant, lockOutput, reopenOutput, sav
 import { beginning, checkSpace, loadState, saveState, type Position, type TrainingState } from './state.js';
 import { nextPlateau, shareOfRate } from './schedule.js';
 import type { Source } from './sources.js';
+import { TensorBoard } from './tensorboard.js';
 import { TrainingStep, type MicroBatch, type StepResult } from './step.js';
 import { validate } from './validate.js';
 
@@ -126,6 +127,7 @@ class Run {
   private readonly step: TrainingStep;
   private position: Position = structuredClone(beginning);
   private lastSave = performance.now();
+  private board: TensorBoard | undefined;
 
   constructor(
     private readonly config: Config,
@@ -148,6 +150,7 @@ class Run {
   }
 
   async run(): Promise<TrainingResult> {
+    this.board = new TensorBoard(join(this.config.output, 'tensorboard'), this.position.step);
     const { epochs, patience } = this.config.training;
     const { position } = this;
     try {
@@ -170,6 +173,11 @@ class Run {
       entries: this.journal.entries,
       interrupted: this.stopped,
     };
+  }
+
+  private record(entry: JournalEntry): void {
+    this.journal.add(entry);
+    this.board?.add(entry);
   }
 
   private get stopped(): boolean {
@@ -246,7 +254,7 @@ class Run {
       total.tokens += tokens;
       total.seconds += seconds;
       const wordsPerSecond = tokens / seconds;
-      this.journal.add({
+      this.record({
         event: 'step',
         epoch,
         step: position.step,
@@ -305,7 +313,9 @@ class Run {
     mark('validation');
     const { position } = this;
     const { epoch, step, total, seconds } = position;
-    const validation = await this.averaged(() => validate(this.config, this.data, epoch, this.log));
+    const { validation, samples } = await this.averaged(() =>
+      validate(this.config, this.data, epoch, this.log),
+    );
     const better = !position.best || validation.bleu[3] > position.best.validation.bleu[3];
     const trainLoss = total.loss / total.tokens;
     const wordsPerSecond = total.tokens / total.seconds;
@@ -315,6 +325,7 @@ class Run {
       step,
       trainLoss,
       validation,
+      samples,
       best: better,
       wordsPerSecond,
       seconds,
@@ -325,7 +336,7 @@ class Run {
       this.saveCheckpoint('last', epoch, trainLoss, validation);
       if (better) this.saveCheckpoint('best', epoch, trainLoss, validation);
     });
-    this.journal.add(entry);
+    this.record(entry);
     Object.assign(position, {
       epoch: epoch + 1,
       batch: 0,
