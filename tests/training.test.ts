@@ -218,8 +218,20 @@ describe('train', () => {
       );
     });
 
-    it('refuses attention to be spread where there is none', async () => {
+    it('refuses attention to be spread where there is none, and Nesterov without momentum', async () => {
       await expect(run('no attention', { doublyStochastic: 1 })).rejects.toThrow(/has no attention/);
+      await expect(run('no momentum', { nesterov: true })).rejects.toThrow(/optimizer: sgd with momentum/);
+    });
+
+    it('leaves an earlier training as it was when the settings turn out to be wrong', async () => {
+      const { config } = await run('earlier', {});
+      const wrong = {
+        ...config.training,
+        groups: [{ names: ['nothing'], learningRate: 1, weightDecay: null }],
+      };
+      const again = train({ ...config, training: wrong }, { cacheDirectory, overwrite: true });
+      await expect(again).rejects.toThrow(/begins with "nothing"/);
+      expect(existsSync(join(config.output, 'best', 'checkpoint.json'))).toBe(true);
     });
   });
 

@@ -274,26 +274,37 @@ export const validationSchema = z
   })
   .describe('free-running captions of the validation split after each epoch');
 
-export const configSchema = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[\w.-]+$/, 'letters, digits, "_", "." and "-" only')
-    .describe('name of the run'),
-  about: z
-    .string()
-    .default('')
-    .describe('for the model card: where data and initial weights come from, their licences'),
-  seed: z.number().int().min(0).default(1).describe('of all random numbers'),
-  output: z.string().describe('directory of the checkpoints and logs'),
-  device: deviceSchema.prefault({}),
-  data: dataSchema,
-  text: textSchema.prefault({}),
-  image: imageSchema.prefault({}),
-  encoder: encoderSchema,
-  decoder: decoderSchema,
-  training: trainingSchema.prefault({}),
-  validation: validationSchema.prefault({}),
-});
+export const configSchema = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[\w.-]+$/, 'letters, digits, "_", "." and "-" only')
+      .describe('name of the run'),
+    about: z
+      .string()
+      .default('')
+      .describe('for the model card: where data and initial weights come from, their licences'),
+    seed: z.number().int().min(0).default(1).describe('of all random numbers'),
+    output: z.string().describe('directory of the checkpoints and logs'),
+    device: deviceSchema.prefault({}),
+    data: dataSchema,
+    text: textSchema.prefault({}),
+    image: imageSchema.prefault({}),
+    encoder: encoderSchema,
+    decoder: decoderSchema,
+    training: trainingSchema.prefault({}),
+    validation: validationSchema.prefault({}),
+  })
+  .superRefine(({ decoder, training }, context) => {
+    const wrong = (key: string, message: string) =>
+      context.addIssue({ code: 'custom', path: ['training', key], message });
+    if (training.doublyStochastic > 0 && decoder.type !== 'soft-attention') {
+      wrong('doublyStochastic', `expected 0, for a decoder of type ${decoder.type} has no attention`);
+    }
+    if (training.nesterov && (training.optimizer !== 'sgd' || training.momentum === 0)) {
+      wrong('nesterov', 'expected false, or optimizer: sgd with momentum');
+    }
+  });
 
 export type Config = z.output<typeof configSchema>;
 export type ConfigInput = z.input<typeof configSchema>;

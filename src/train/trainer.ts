@@ -91,12 +91,13 @@ export async function train(config: Config, options: TrainOptions = {}): Promise
         );
       }
       if (resume && !saved) log.warn(`${output} was never saved: the training starts from the beginning`);
-      const journal = saved ? reopenOutput(config, saved.position.journalBytes) : beginOutput(config);
-      const run = new Run(config, data, journal, log, options.signal);
+      const run = new Run(config, data, log, options.signal);
       if (saved) run.restore(saved);
-      if (!options.profile) return await run.run();
+      // Nothing of an earlier training is touched before all is known to be right.
+      const journal = saved ? reopenOutput(config, saved.position.journalBytes) : beginOutput(config);
+      if (!options.profile) return await run.run(journal);
       startProfile();
-      return { ...(await run.run()), profile: endProfile() };
+      return { ...(await run.run(journal)), profile: endProfile() };
     } finally {
       if (options.profile) endProfile();
       await data.close();
@@ -127,12 +128,12 @@ class Run {
   private readonly step: TrainingStep;
   private position: Position = structuredClone(beginning);
   private lastSave = performance.now();
-  private board: TensorBoard | undefined;
+  private journal!: Journal;
+  private board!: TensorBoard;
 
   constructor(
     private readonly config: Config,
     private readonly data: TrainingData,
-    private readonly journal: Journal,
     private readonly log: Log,
     private readonly signal: AbortSignal | undefined,
   ) {
@@ -149,7 +150,8 @@ class Run {
     this.log.info(`going on in epoch ${epoch} behind batch ${batch}, step ${step}`);
   }
 
-  async run(): Promise<TrainingResult> {
+  async run(journal: Journal): Promise<TrainingResult> {
+    this.journal = journal;
     this.board = new TensorBoard(join(this.config.output, 'tensorboard'), this.position.step);
     const { epochs, patience } = this.config.training;
     const { position } = this;
@@ -177,7 +179,7 @@ class Run {
 
   private record(entry: JournalEntry): void {
     this.journal.add(entry);
-    this.board?.add(entry);
+    this.board.add(entry);
   }
 
   private get stopped(): boolean {
