@@ -42,6 +42,7 @@ export function tinyConfig(directory: string, changes: Partial<ConfigInput> = {}
       captions: join(directory, 'captions.txt'),
       images: join(directory, 'images'),
       splits: { train: join(directory, 'train.txt'), validation: join(directory, 'validation.txt') },
+      onSharedImages: 'warn', // it is to be learnt by heart
     },
     text: { minCount: 1 },
     image: { resize: [32, 32], crop: null },

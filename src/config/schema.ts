@@ -41,6 +41,10 @@ export const dataSchema = z
       .enum(['error', 'skip'])
       .default('error')
       .describe('a missing or unreadable image ends the run, or is reported and left out'),
+    onSharedImages: z
+      .enum(['error', 'warn'])
+      .default('error')
+      .describe('the same image, by name or content, in two splits ends a training, or is warned of'),
   })
   .describe('captions, images and splits');
 

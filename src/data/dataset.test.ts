@@ -25,6 +25,7 @@ function config(more: Partial<DataConfig> = {}): DataConfig {
     images: join(folder, 'images'),
     splits: { train: join(folder, 'train.txt'), validation: join(folder, 'validation.txt') },
     onBadImage: 'error',
+    onSharedImages: 'error',
     ...more,
   };
 }
@@ -44,7 +45,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'showtell-data-'));
   warnings = [];
   mkdirSync(join(folder, 'images'));
-  for (const name of ['a.jpg', 'b.jpg', 'c.jpg']) write(`images/${name}`, 'x');
+  for (const name of ['a.jpg', 'b.jpg', 'c.jpg']) write(`images/${name}`, name);
   write(
     'captions.txt',
     'image,caption\na.jpg,"One dog, running ."\na.jpg,Two\nb.jpg,"He said ""hi"" ."\nc.jpg,Ü\n',
@@ -162,10 +163,16 @@ describe('splits', () => {
     expect(warnings.join()).toMatch(/train\.txt: 1 names are listed again .*a\.jpg in lines 1 and 3/);
   });
 
-  it('warns of images in two splits', async () => {
+  it('do not share images, by name or by content, unless the config lets them', async () => {
     write('validation.txt', 'c.jpg\nb.jpg');
-    await readDataset(config(), log);
-    expect(warnings.join()).toMatch(/1 images are in the train split and in the validation split \(b\.jpg\)/);
+    const { text, hint } = await failure(config());
+    expect(text).toBe('1 images are in more than one split: b.jpg (train) = b.jpg (validation).');
+    expect(hint).toMatch(/onSharedImages: warn/);
+    await readDataset(config({ onSharedImages: 'warn' }), log);
+    expect(warnings.join()).toMatch(/b\.jpg \(validation\)\. Scores on them do not measure unseen images/);
+    write('validation.txt', 'c.jpg');
+    write('images/c.jpg', 'a.jpg'); // the content of the other
+    expect((await failure(config())).text).toMatch(/: a\.jpg \(train\) = c\.jpg \(validation\)\.$/);
   });
 
   it('reads one split without the lists of the others', async () => {
@@ -203,7 +210,8 @@ describe('images that are not on disk', () => {
     write('captions.txt', 'image,caption\nsub/d.jpg,Three');
     write('train.txt', 'sub/d.jpg');
     write('validation.txt', 'sub/d.jpg');
-    expect((await readDataset(config(), log)).train).toEqual([{ image: 'sub/d.jpg', captions: ['Three'] }]);
+    const { train } = await readDataset(config({ onSharedImages: 'warn' }), log);
+    expect(train).toEqual([{ image: 'sub/d.jpg', captions: ['Three'] }]);
   });
 });
 
@@ -220,6 +228,7 @@ describe.skipIf(!flickr)('Flickr8k itself (needs the shared data set)', () => {
         validation: join(flickr!, 'Flickr_8k.devImages.txt'),
       },
       onBadImage: 'error',
+      onSharedImages: 'error',
     });
     const csv = await readDataset(real('flickr-csv', 'captions.txt'), log);
     const token = await readDataset(real('flickr-token', 'Flickr8k.token.txt'), log);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { DataConfig } from '../config/index.js';
 import { messageOf, UserError, type Log } from '../core/index.js';
 import { readCaptions, readSplitList, type CaptionsByImage } from './readers.js';
+import { checkShared } from './shared-images.js';
 import { badLinesError } from './text-file.js';
 
 export type SplitName = 'train' | 'validation' | 'test';
@@ -21,7 +22,7 @@ export interface Dataset {
   test?: CaptionedImage[];
 }
 
-/** Reads all splits that the config names. Images in more than one split are warned of. */
+/** Reads all splits that the config names. @throws UserError where splits share images, unless the config lets them */
 export async function readDataset(config: DataConfig, log: Log): Promise<Dataset> {
   const source = await openSource(config);
   const dataset: Dataset = {
@@ -29,7 +30,7 @@ export async function readDataset(config: DataConfig, log: Log): Promise<Dataset
     validation: await source.split('validation', log),
   };
   if (config.splits.test !== undefined) dataset.test = await source.split('test', log);
-  warnOfOverlaps(dataset, log);
+  await checkShared(dataset, config, log);
   return dataset;
 }
 
@@ -130,19 +131,4 @@ function presentImages(
   }
   log.warn(`${message}. They are left out.`);
   return present;
-}
-
-function warnOfOverlaps(dataset: Dataset, log: Log): void {
-  const splits = Object.entries(dataset) as [SplitName, CaptionedImage[]][];
-  splits.forEach(([name, items], i) => {
-    const images = new Set(items.map(({ image }) => image));
-    for (const [other, others] of splits.slice(i + 1)) {
-      const shared = others.filter(({ image }) => images.has(image));
-      if (shared.length === 0) continue;
-      log.warn(
-        `${shared.length} images are in the ${name} split and in the ${other} split (${shared[0].image}` +
-          `${shared.length > 1 ? ', ...' : ''}): scores on one of them do not measure unseen images.`,
-      );
-    }
-  });
 }
