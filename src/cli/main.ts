@@ -113,8 +113,9 @@ function register(
   run: (args: Record<string, unknown>) => Promise<void>,
 ): Argv {
   const { positional } = command;
+  const [open, close] = positional && 'default' in positional ? '[]' : '<>';
   const usage = positional
-    ? `${command.name} <${positional.name}${positional.many ? '..' : ''}>`
+    ? `${command.name} ${open}${positional.name}${positional.many ? '..' : ''}${close}`
     : command.name;
   return cli.command(
     usage,

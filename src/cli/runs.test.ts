@@ -77,6 +77,9 @@ it('says what is wrong with a folder', async () => {
   mkdirSync(join(folder, 'empty'));
   expect(await run(join(folder, 'empty'))).toMatchObject({ code: 1 });
   write('broken', {}, [], 'no JSON\n');
-  expect((await run(join(folder, 'broken'))).stderr).toMatch(/metrics\.jsonl:1 is not JSON/);
+  const { code, stderr, lines } = await run(folder);
+  expect(code).toBe(0);
+  expect(stderr).toMatch(/broken is left out: .*metrics\.jsonl:1 is not JSON/);
+  expect(lines[3]).toMatch(/^stopped/);
   rmSync(join(folder, 'broken'), { recursive: true });
 });

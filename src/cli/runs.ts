@@ -17,9 +17,13 @@ export const command = defineCommand({
     ['showtell runs', 'the trainings in out/'],
     ['showtell runs out/a out/b', 'two of them, with the settings that differ'],
   ],
-  handler(args, { print }) {
+  handler(args, { print, log }) {
     const folders = args.folder as string[];
-    const runs = [...new Map(folders.flatMap(findRuns).map((run) => [run.directory, run])).values()];
+    const runs = [
+      ...new Map(
+        folders.flatMap((folder) => findRuns(folder, log)).map((run) => [run.directory, run]),
+      ).values(),
+    ];
     if (args.json) {
       print(JSON.stringify(runs, null, 2));
       return Promise.resolve();

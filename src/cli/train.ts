@@ -70,26 +70,32 @@ export const command = defineCommand({
   },
 });
 
-function configOf({
-  config,
-  resume,
-  set,
-  overwrite,
-}: {
+function configOf(args: {
   config?: string;
   resume?: string;
   set: string[];
   overwrite: boolean;
+  force: boolean;
 }): Config {
-  if (config !== undefined && resume === undefined) return loadConfig(config, set);
-  if (config === undefined && resume !== undefined && !overwrite) return savedConfig(resume, set);
-  const wrong =
-    resume === undefined
-      ? 'neither --config nor --resume is given'
-      : `--resume does not go with ${config === undefined ? '--overwrite' : '--config'}`;
-  throw new UserError(wrong, {
-    hint: 'showtell train --config FILE starts a training, showtell train --resume DIR goes on with one',
-  });
+  const { config, resume, set, overwrite, force } = args;
+  const refuse = (wrong: string) => {
+    throw new UserError(wrong, {
+      hint: 'showtell train --config FILE starts a training, showtell train --resume DIR goes on with one',
+    });
+  };
+  if (resume === undefined) {
+    if (config === undefined) return refuse('neither --config nor --resume is given');
+    if (force) refuse('--force goes with --resume only');
+    return loadConfig(config, set);
+  }
+  if (config !== undefined) refuse('--resume does not go with --config');
+  if (overwrite) refuse('--resume does not go with --overwrite');
+  if (set.some((setting) => setting.startsWith('output='))) {
+    throw new UserError('--resume does not go with --set output=...', {
+      hint: 'a training goes on where it lies; to have it elsewhere, move its directory first',
+    });
+  }
+  return savedConfig(resume, set);
 }
 
 function profileLines(rows: ProfileRow[]): string[] {

@@ -21,6 +21,11 @@ export function schemaAt(path: Path, input: unknown): z.ZodType | undefined {
   let value = input;
   for (const key of path) {
     const object: z.ZodType = memberOf(unwrap(schema), value);
+    if (object instanceof z.ZodArray && typeof key === 'number') {
+      schema = object.element as z.ZodType;
+      value = (value as unknown[] | undefined)?.[key];
+      continue;
+    }
     if (!(object instanceof z.ZodObject)) return undefined;
     schema = (object.shape as Record<string, z.ZodType>)[String(key)];
     if (!schema) return undefined;

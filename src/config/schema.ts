@@ -218,7 +218,7 @@ export const trainingSchema = z
     warmup: z.number().int().min(0).default(0).describe('steps in which the learning rate rises from zero'),
     stepEvery: count.default(5).describe('epochs, of schedule: step'),
     plateauPatience: z.number().int().min(0).default(2).describe('epochs, of schedule: plateau'),
-    decayFactor: fraction.default(0.1).describe('of schedule: step and plateau'),
+    decayFactor: z.number().positive().max(1).default(0.1).describe('of schedule: step and plateau'),
     beta1: fraction.default(0.9).describe('of Adam'),
     beta2: fraction.default(0.999).describe('of Adam'),
     epsilon: z.number().positive().default(1e-8).describe('of Adam'),
@@ -305,6 +305,15 @@ export const configSchema = z
     if (training.doublyStochastic > 0 && decoder.type !== 'soft-attention') {
       wrong('doublyStochastic', `expected 0, for a decoder of type ${decoder.type} has no attention`);
     }
+    training.groups.forEach(({ learningRate, weightDecay }, i) => {
+      if (learningRate === null && weightDecay === null) {
+        context.addIssue({
+          code: 'custom',
+          path: ['training', 'groups', i],
+          message: 'expected a learningRate or a weightDecay',
+        });
+      }
+    });
     if (training.nesterov && (training.optimizer !== 'sgd' || training.momentum === 0)) {
       wrong('nesterov', 'expected false, or optimizer: sgd with momentum');
     }

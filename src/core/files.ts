@@ -77,8 +77,9 @@ export function writeDirectoryAtomic(path: string, files: Record<string, string 
 /**
  * Ends what a process that died left of `writeDirectoryAtomic(path)`: a new directory that was whole takes its place,
  * anything else that has no owner any more is removed. Where nothing may be written, all stays as it is.
+ * @param alone whether no other process can be writing there, so that a number that is in use again is another's
  */
-export function recoverDirectory(path: string): void {
+export function recoverDirectory(path: string, alone = false): void {
   const [parent, start] = [dirname(path), `.${basename(path)}.`];
   const own = new RegExp(`^(\\d+)\\.[0-9a-f]{8}\\.tmp(${OLD.replace('.', '\\.')})?$`);
   let names: string[];
@@ -90,7 +91,7 @@ export function recoverDirectory(path: string): void {
   const left = names.filter((name) => {
     const match = own.exec(name.slice(start.length));
     // Those of this process are written and renamed in one go: what is left of them failed.
-    return match !== null && (Number(match[1]) === process.pid || !isRunning(Number(match[1])));
+    return match !== null && (alone || Number(match[1]) === process.pid || !isRunning(Number(match[1])));
   });
   try {
     // The old one gave way only when the new one was whole.

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { UserError } from './errors.js';
+import { messageOf, UserError } from './errors.js';
 import { temporaryName } from './files.js';
 import type { Log } from './log.js';
 import { isRunning } from './process.js';
@@ -96,7 +96,12 @@ const held = new Set<string>();
 /** Creates the lock file with its content in one step; false when there is one. */
 function create(path: string, own: Owner): boolean {
   const temporary = temporaryName(path);
-  writeFileSync(temporary, JSON.stringify(own));
+  try {
+    writeFileSync(temporary, JSON.stringify(own));
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw new UserError(`the lock ${path} cannot be written: ${messageOf(error)}`, { cause: error });
+  }
   try {
     linkSync(temporary, path);
     held.add(own.token);

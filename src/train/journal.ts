@@ -1,6 +1,6 @@
 /** `metrics.jsonl`: one JSON object a line, appended as training goes. */
-import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
-import { UserError } from '../core/index.js';
+import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { messageOf, sync, UserError } from '../core/index.js';
 
 /** The mean over the steps since the entry before. */
 export interface StepEntry {
@@ -50,25 +50,27 @@ export class Journal {
     return new Journal(path, []);
   }
 
-  /** Goes on behind the first `bytes` of it; what follows was written after the training was last saved. */
-  static reopen(path: string, bytes: number): Journal {
+  /**
+   * Goes on behind the first `bytes` of it; what follows was written after the training was last saved.
+   * @param force take what is there when it is less
+   * @throws UserError when it is less, or damaged
+   */
+  static reopen(path: string, bytes: number, force: boolean): Journal {
     const length = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-    if (length < bytes) {
+    if (length < bytes && !force) {
       throw new UserError(`${path} has ${length} bytes, but had ${bytes} when the training was saved`, {
-        hint: 'put the whole file back, or start again with --overwrite',
+        hint: 'put the whole file back, or go on without the missing entries with --force',
       });
     }
-    if (bytes === 0) return Journal.create(path);
-    truncateSync(path, bytes);
-    const lines = readFileSync(path, 'utf8').split('\n').filter(Boolean);
-    return new Journal(
-      path,
-      lines.map((line) => JSON.parse(line) as JournalEntry),
-    );
+    const text = length === 0 ? '' : readFileSync(path).subarray(0, bytes).toString();
+    const entries = parseEntries(text, path); // before anything is changed
+    writeFileSync(path, text.slice(0, text.lastIndexOf('\n') + 1));
+    return new Journal(path, entries);
   }
 
-  /** Length of the file. */
-  get bytes(): number {
+  /** Forces it to the disk. @returns its length */
+  sync(): number {
+    sync(this.path);
     return statSync(this.path).size;
   }
 
@@ -76,4 +78,22 @@ export class Journal {
     this.entries.push(entry);
     appendFileSync(this.path, `${JSON.stringify(entry)}\n`);
   }
+}
+
+/**
+ * Complete lines; a training that is running, or died, may be in the middle of one.
+ * @throws UserError that names the line that is none
+ */
+export function parseEntries(text: string, path: string): JournalEntry[] {
+  const lines = text.split('\n').slice(0, -1);
+  return lines.map((line, i) => {
+    let entry: Partial<JournalEntry> | null;
+    try {
+      entry = JSON.parse(line) as Partial<JournalEntry> | null;
+    } catch (error) {
+      throw new UserError(`${path}:${i + 1} is not JSON: ${messageOf(error)}`, { cause: error });
+    }
+    if (entry?.event === 'step' || entry?.event === 'epoch') return entry as JournalEntry;
+    throw new UserError(`${path}:${i + 1} is no entry of a training`);
+  });
 }

@@ -57,7 +57,7 @@ export class LossMeter {
         throw new UserError(
           `the loss of step ${step} is ${loss}; the gradient norm there was ${gradientNorm}`,
           {
-            hint: 'lower training.learningRate or training.clipNorm; the checkpoint of the last good epoch is kept',
+            hint: 'lower training.learningRate, training.weightDecay or training.clipNorm; what was saved before is kept',
           },
         );
       }

@@ -1,8 +1,8 @@
 /** The output directory of a training: a new one, or one that goes on. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { formatConfig, parseConfig, type Config } from '../config/index.js';
-import { Lock, messageOf, UserError, writeFileAtomic } from '../core/index.js';
+import { Lock, messageOf, recoverDirectory, UserError, writeFileAtomic } from '../core/index.js';
 import { Journal } from './journal.js';
 
 /** What a training puts there, beside its lock. */
@@ -22,11 +22,22 @@ const free = [
 const journalOf = (output: string) => join(output, 'metrics.jsonl');
 const configOf = (output: string) => join(output, 'config.yaml');
 
+/** What `writeDirectoryAtomic` writes. */
+const directories = ['best', 'last', 'state'];
+
+/** A directory that only this process writes to. */
+export interface OwnOutput {
+  /** @throws UserError when another process has taken it over, because this one was held up for too long */
+  check(): void;
+  /** Removes the directory if nothing was written. */
+  release(): void;
+}
+
 /**
- * Keeps other trainers out until `release`, which removes the directory if nothing was written.
+ * Keeps other trainers out, and ends what a trainer that died left there.
  * @throws UserError that names the process that trains there
  */
-export function lockOutput(output: string): { release(): void } {
+export function lockOutput(output: string): OwnOutput {
   try {
     mkdirSync(output, { recursive: true });
   } catch (error) {
@@ -34,13 +45,16 @@ export function lockOutput(output: string): { release(): void } {
       cause: error,
     });
   }
-  const lock = Lock.take(join(output, 'lock'));
+  const path = join(output, 'lock');
+  const lock = Lock.take(path);
   if (!(lock instanceof Lock)) {
-    throw new UserError(`another training (process ${lock.owner}) writes to ${output}`, {
-      hint: 'wait for it, or choose another directory with --set output=DIR',
+    throw new UserError(`another training (process ${lock.owner}) writes to ${output}; its lock is ${path}`, {
+      hint: 'wait for it, or train to another directory',
     });
   }
+  for (const name of directories) recoverDirectory(join(output, name), true);
   return {
+    check: () => lock.check(),
     release() {
       lock.release();
       if (existsSync(output) && readdirSync(output).length === 0) rmdirSync(output);
@@ -66,9 +80,19 @@ export function beginOutput(config: Config): Journal {
 }
 
 /** @param journalBytes length of the journal when the training was saved */
-export function reopenOutput(config: Config, journalBytes: number): Journal {
+export function reopenOutput(config: Config, journalBytes: number, force: boolean): Journal {
+  const journal = Journal.reopen(journalOf(config.output), journalBytes, force);
   writeFileAtomic(configOf(config.output), formatConfig(config));
-  return Journal.reopen(journalOf(config.output), journalBytes);
+  return journal;
+}
+
+/** @throws UserError when a training without `state/` got so far that beginning anew would destroy something */
+export function checkNothingLost(output: string): void {
+  const left = ['best', 'last'].filter((name) => existsSync(join(output, name)));
+  if (left.length === 0) return;
+  throw new UserError(`${output} has ${left.join(' and ')}, but no state/ to go on from`, {
+    hint: 'put state/ back, or start anew: in another directory, or with --overwrite',
+  });
 }
 
 /**
@@ -78,6 +102,11 @@ export function reopenOutput(config: Config, journalBytes: number): Journal {
  */
 export function savedConfig(output: string, overrides: readonly string[] = []): Config {
   const path = configOf(output);
+  if (existsSync(join(output, 'checkpoint.json'))) {
+    throw new UserError(`${output} is a checkpoint, not a training`, {
+      hint: `give the output directory of the training, as ${dirname(output)} may be`,
+    });
+  }
   if (!existsSync(path)) {
     throw new UserError(`${output} holds no training: it has no config.yaml`, {
       hint: 'give the output directory of an earlier training',

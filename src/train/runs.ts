@@ -1,9 +1,9 @@
 /** Trainings on the disk: how far they came, how well they do, and what sets them apart. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import type { Config } from '../config/index.js';
-import { messageOf, ownerOfLock, UserError } from '../core/index.js';
-import type { EpochEntry, JournalEntry, StepEntry } from './journal.js';
+import { ownerOfLock, UserError, type Log } from '../core/index.js';
+import { parseEntries, type EpochEntry, type StepEntry } from './journal.js';
 import { differences, savedConfig } from './output.js';
 
 export interface TrainingRun {
@@ -21,10 +21,10 @@ export interface TrainingRun {
 }
 
 /**
- * The trainings in `folder`: itself, or those in it.
+ * The trainings in `folder`: itself, or those in it; those that cannot be read are warned of.
  * @throws UserError when there is none
  */
-export function findRuns(folder: string): TrainingRun[] {
+export function findRuns(folder: string, log: Pick<Log, 'warn'>): TrainingRun[] {
   if (!existsSync(folder) || !statSync(folder).isDirectory()) {
     throw new UserError(`there is no folder ${folder}`);
   }
@@ -35,7 +35,17 @@ export function findRuns(folder: string): TrainingRun[] {
         .map((name) => join(folder, name))
         .filter(isRun)
         .sort();
-  if (found.length > 0) return found.map(readRun);
+  if (found.length > 0) {
+    return found.flatMap((directory) => {
+      try {
+        return [readRun(resolve(directory))];
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error;
+        log.warn(`${directory} is left out: ${error.message}`);
+        return [];
+      }
+    });
+  }
   throw new UserError(`there is no training in ${folder}`, {
     hint: "give a training's output directory, or the folder that holds several",
   });
@@ -45,7 +55,8 @@ const isCheckpoint = (directory: string) => existsSync(join(directory, 'checkpoi
 
 function readRun(directory: string): TrainingRun {
   const config = savedConfig(directory);
-  const entries = readEntries(join(directory, 'metrics.jsonl'));
+  const journal = join(directory, 'metrics.jsonl');
+  const entries = existsSync(journal) ? parseEntries(readFileSync(journal, 'utf8'), journal) : [];
   const epochs = entries.filter((entry) => entry.event === 'epoch');
   const best = epochs.findLast((entry) => entry.best) ?? null;
   const lastEpoch = epochs.at(-1) ?? null;
@@ -71,19 +82,6 @@ function stateOf(
   const done = last?.epoch ?? 0;
   const impatient = patience !== null && best !== null && done - best.epoch >= patience;
   return done >= epochs || impatient ? 'ended' : 'stopped';
-}
-
-/** Complete lines; a training that is running may be in the middle of one. */
-function readEntries(path: string): JournalEntry[] {
-  if (!existsSync(path)) return [];
-  const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1);
-  return lines.map((line, i) => {
-    try {
-      return JSON.parse(line) as JournalEntry;
-    } catch (error) {
-      throw new UserError(`${path}:${i + 1} is not JSON: ${messageOf(error)}`, { cause: error });
-    }
-  });
 }
 
 /** Settings that are not the same in all runs, with the value of each run as text. */

@@ -3,10 +3,14 @@
  * `state.json` (position, hashes), `model.safetensors` and `optimizer.safetensors`, both in float32.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, statfsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { messageOf, recoverDirectory, UserError, writeDirectoryAtomic } from '../core/index.js';
+import { z } from 'zod';
+import { modelState } from '../checkpoint/index.js';
+import type { Config } from '../config/index.js';
+import { messageOf, UserError, writeDirectoryAtomic } from '../core/index.js';
 import { readSafetensors, writeSafetensors, type StateDict } from '../models/index.js';
+import type { TrainingData } from './data.js';
 import type { EpochEntry } from './journal.js';
 import type { StepLoss } from './losses.js';
 import { noPlateau, type Plateau } from './schedule.js';
@@ -54,11 +58,34 @@ export interface TrainingState {
   position: Position;
   /** Of the data and the initial weights (data.ts). */
   fingerprint: string;
+  /** What computed it: `native` or `wasm`. */
+  backend: string;
   model: StateDict;
   optimizer: StateDict;
 }
 
-interface Manifest extends Pick<TrainingState, 'position' | 'fingerprint'> {
+const headSchema = z.object({ format: z.literal(FORMAT), version: z.number() });
+
+/** What is relied on; the best epoch and the losses are handed on as they are. */
+const manifestSchema = headSchema.extend({
+  fingerprint: z.string(),
+  backend: z.string(),
+  sha256: z.record(z.string(), z.string()),
+  position: z.object({
+    ...{ epoch: z.number(), batch: z.number(), step: z.number(), seconds: z.number() },
+    ...{ secondsSince: z.number(), epochsWithoutGain: z.number(), journalBytes: z.number() },
+    total: z.object({ loss: z.number(), tokens: z.number(), seconds: z.number() }),
+    unreported: z.array(
+      z.object({ step: z.number(), loss: z.number(), gradientNorm: z.number(), tokens: z.number() }),
+    ),
+    best: z
+      .looseObject({ epoch: z.number(), validation: z.looseObject({ bleu: z.array(z.number()) }) })
+      .nullable(),
+    plateau: z.object({ best: z.number(), bad: z.number(), factor: z.number() }),
+  }),
+});
+
+interface Manifest extends Pick<TrainingState, 'position' | 'fingerprint' | 'backend'> {
   format: string;
   version: number;
   sha256: Record<string, string>;
@@ -68,7 +95,10 @@ const weightFiles = ['model', 'optimizer'] as const;
 const sha256 = (data: Uint8Array): string => createHash('sha256').update(data).digest('hex');
 
 /** @throws UserError where it cannot be written; the state before is still there then */
-export function saveState(output: string, { position, fingerprint, ...weights }: TrainingState): void {
+export function saveState(
+  output: string,
+  { position, fingerprint, backend, ...weights }: TrainingState,
+): void {
   const files = Object.fromEntries(
     weightFiles.map((name) => [`${name}.safetensors`, writeSafetensors(weights[name], { dtype: 'F32' })]),
   );
@@ -77,6 +107,7 @@ export function saveState(output: string, { position, fingerprint, ...weights }:
     version: VERSION,
     position,
     fingerprint,
+    backend,
     sha256: Object.fromEntries(Object.entries(files).map(([name, data]) => [name, sha256(data)])),
   };
   const path = join(output, 'state');
@@ -96,21 +127,8 @@ export function saveState(output: string, { position, fingerprint, ...weights }:
  */
 export function loadState(output: string): TrainingState | undefined {
   const path = join(output, 'state');
-  recoverDirectory(path);
-  const manifestPath = join(path, 'state.json');
-  if (!existsSync(manifestPath)) return undefined;
-  let manifest: Manifest;
-  try {
-    manifest = JSON.parse(readFileSync(manifestPath, 'utf8')) as Manifest;
-  } catch (error) {
-    throw new UserError(`${manifestPath} is damaged: ${messageOf(error)}`, { cause: error });
-  }
-  if (manifest.format !== FORMAT || manifest.version !== VERSION) {
-    throw new UserError(
-      `${manifestPath}: ${manifest.format} version ${manifest.version}, this showtell reads ${FORMAT} version ${VERSION}`,
-      { hint: 'resume with the showtell that trained it, or start again with --overwrite' },
-    );
-  }
+  if (!existsSync(path)) return undefined;
+  const manifest = readManifest(join(path, 'state.json'));
   const read = (name: string): StateDict => {
     const file = join(path, `${name}.safetensors`);
     if (!existsSync(file)) throw new UserError(`${path} is incomplete: ${name}.safetensors is missing`);
@@ -119,33 +137,54 @@ export function loadState(output: string): TrainingState | undefined {
     }
     return readSafetensors(file).state;
   };
-  const { position, fingerprint } = manifest;
-  return { position, fingerprint, model: read('model'), optimizer: read('optimizer') };
+  const { position, fingerprint, backend } = manifest;
+  return { position, fingerprint, backend, model: read('model'), optimizer: read('optimizer') };
 }
 
-/** Bytes that are free where `directory` is. */
-function freeBytes(directory: string): number {
-  const { bavail, bsize } = statfsSync(directory);
-  return bavail * bsize;
+function readManifest(path: string): Manifest {
+  let found: unknown;
+  try {
+    found = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new UserError(`${path} cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+  const kind = headSchema.safeParse(found);
+  if (kind.success && kind.data.version !== VERSION) {
+    throw new UserError(`${path}: version ${kind.data.version}, this showtell reads version ${VERSION}`, {
+      hint: 'resume with the showtell that trained it, or start again with --overwrite',
+    });
+  }
+  const manifest = manifestSchema.safeParse(found);
+  if (manifest.success) return manifest.data as unknown as Manifest;
+  const [issue] = manifest.error.issues;
+  throw new UserError(`${path} is damaged: ${issue.path.join('.') || 'all of it'}: ${issue.message}`);
 }
 
-/**
- * Before long work: whether the checkpoints and the state will fit.
- * @param numbers parameters of the whole model, and those of them that are trained
- * @throws UserError that says how much is needed
- */
-export function checkSpace(output: string, numbers: { all: number; trained: number }): void {
-  const model = 4 * numbers.all;
-  const state = model + 8 * numbers.trained; // two moments
-  // Best, last and state, one of them twice while it is replaced.
+/** Bytes of the files in a directory, where there is one. */
+function bytesIn(directory: string): number {
+  if (!existsSync(directory)) return 0;
+  return readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).size, 0);
+}
+
+/** @throws UserError, before long work, when the checkpoints and the state will not fit; it says how much is needed */
+export function checkSpace(output: string, { training }: Config, { encoder, decoder }: TrainingData): void {
+  const sum = (sizes: number[]) => sizes.reduce((total, size) => total + size, 0);
+  const trained = sum(
+    [...encoder.variables().values(), ...decoder.variables().values()].map(({ size }) => size),
+  );
+  // Numbers that the optimizer and the average keep for each one that is trained.
+  const kept = (training.optimizer === 'sgd' ? 1 : 2) + (training.averageDecay === null ? 0 : 1);
+  const model = 4 * sum([...modelState(encoder, decoder).values()].map(({ data }) => data.length));
+  const state = model + 4 * trained * kept;
+  // Best, last and state, the largest of them twice while it is replaced.
   const needed = 2 * model + 2 * state;
-  const free = freeBytes(output);
-  if (free >= needed) return;
-  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  const there = ['best', 'last', 'state'].reduce((sum, name) => sum + bytesIn(join(output, name)), 0);
+  const { bavail, bsize } = statfsSync(output);
+  const missing = needed - there - bavail * bsize;
+  if (missing <= 0) return;
+  const mib = (bytes: number) => `${Math.ceil(bytes / 2 ** 20).toLocaleString('en')} MiB`;
   throw new UserError(
-    `${output} has ${gib(free)} free, the checkpoints of this training need ${gib(needed)}`,
-    {
-      hint: 'free some space, or choose another directory with --set output=DIR',
-    },
+    `the checkpoints of this training need ${mib(needed)}; where ${output} is, ${mib(missing)} are missing`,
+    { hint: 'free some space, or train to another directory' },
   );
 }

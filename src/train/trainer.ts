@@ -8,6 +8,7 @@ import {
   cacheDirectory,
   endProfile,
   mark,
+  messageOf,
   Random,
   silentLog,
   startProfile,
@@ -15,21 +16,27 @@ import {
   type Log,
   type ProfileRow,
 } from '../core/index.js';
-import { prefetch, type CaptionBatch } from '../data/index.js';
 import { partOf, type PullOptions } from '../models/index.js';
 import { prepareTraining, type TrainingData } from './data.js';
 import type { EpochEntry, Journal, JournalEntry } from './journal.js';
 import { LossMeter } from './losses.js';
-import { beginOutput, checkUnchanged, checkVacant, lockOutput, reopenOutput, savedConfig } from './output.js';
+import {
+  beginOutput,
+  checkNothingLost,
+  checkUnchanged,
+  checkVacant,
+  lockOutput,
+  reopenOutput,
+  savedConfig,
+  type OwnOutput,
+} from './output.js';
+import { readSteps, type ReadBatch } from './read-steps.js';
 import { beginning, checkSpace, loadState, saveState, type Position, type TrainingState } from './state.js';
 import { nextPlateau, shareOfRate } from './schedule.js';
 import type { Source } from './sources.js';
 import { TensorBoard } from './tensorboard.js';
 import { TrainingStep, type MicroBatch, type StepResult } from './step.js';
 import { validate } from './validate.js';
-
-/** Batches that are read while the device computes. */
-const READ_AHEAD = 2;
 
 export interface TrainOptions {
   log?: Log;
@@ -83,18 +90,26 @@ export async function train(config: Config, options: TrainOptions = {}): Promise
       cacheDirectory: options.cacheDirectory ?? cacheDirectory(process.env, process.platform),
     });
     try {
-      checkSpace(output, countNumbers(data));
+      checkSpace(output, config, data);
       if (saved && saved.fingerprint !== data.fingerprint && !force) {
         throw new UserError(
           `the captions, splits, images or initial weights are not those that the training in ${output} began with`,
           { hint: 'put them back, start anew in another directory, or insist with --force' },
         );
       }
-      if (resume && !saved) log.warn(`${output} was never saved: the training starts from the beginning`);
-      const run = new Run(config, data, log, options.signal);
+      if (resume && !saved) {
+        checkNothingLost(output);
+        log.warn(`${output} was never saved: the training starts from the beginning`);
+      }
+      if (saved && saved.backend !== backend.name) {
+        log.warn(
+          `so far ${saved.backend} computed, from now on ${backend.name}: the numbers will differ a little`,
+        );
+      }
+      const run = new Run(config, data, backend.name, lock, log, options.signal);
       if (saved) run.restore(saved);
       // Nothing of an earlier training is touched before all is known to be right.
-      const journal = saved ? reopenOutput(config, saved.position.journalBytes) : beginOutput(config);
+      const journal = saved ? reopenOutput(config, saved.position.journalBytes, force) : beginOutput(config);
       if (!options.profile) return await run.run(journal);
       startProfile();
       return { ...(await run.run(journal)), profile: endProfile() };
@@ -109,31 +124,18 @@ export async function train(config: Config, options: TrainOptions = {}): Promise
   }
 }
 
-function countNumbers({ encoder, decoder }: TrainingData): { all: number; trained: number } {
-  const sum = (sizes: number[]) => sizes.reduce((total, size) => total + size, 0);
-  const trained = sum(
-    [...encoder.variables().values(), ...decoder.variables().values()].map(({ size }) => size),
-  );
-  const all = sum([...modelState(encoder, decoder).values()].map(({ data }) => data.length));
-  return { all, trained };
-}
-
-/** A batch, and how to make the tensor that was read for it. */
-interface ReadBatch {
-  batch: CaptionBatch;
-  input: () => tf.Tensor;
-}
-
 class Run {
   private readonly step: TrainingStep;
   private position: Position = structuredClone(beginning);
   private lastSave = performance.now();
   private journal!: Journal;
-  private board!: TensorBoard;
+  private board: TensorBoard | undefined;
 
   constructor(
     private readonly config: Config,
     private readonly data: TrainingData,
+    private readonly backend: string,
+    private readonly output: OwnOutput,
     private readonly log: Log,
     private readonly signal: AbortSignal | undefined,
   ) {
@@ -152,7 +154,13 @@ class Run {
 
   async run(journal: Journal): Promise<TrainingResult> {
     this.journal = journal;
-    this.board = new TensorBoard(join(this.config.output, 'tensorboard'), this.position.step);
+    if (this.position.epoch <= this.config.training.epochs) {
+      this.board = new TensorBoard(join(this.config.output, 'tensorboard'), this.position.step);
+    } else {
+      this.log.info(
+        `all ${this.config.training.epochs} epochs are done; --set training.epochs=N makes it longer`,
+      );
+    }
     const { epochs, patience } = this.config.training;
     const { position } = this;
     try {
@@ -162,10 +170,13 @@ class Run {
           break;
         }
         await this.trainEpoch();
-        if (this.stopped) break;
-        await this.finishEpoch();
+        if (this.stopped) await this.leave();
+        else await this.finishEpoch();
       }
-      if (this.stopped) await this.leave();
+      if (this.stopped && position.epoch <= epochs) {
+        const { step } = position;
+        this.log.warn(`stopped at step ${step}; go on with showtell train --resume ${this.config.output}`);
+      }
     } finally {
       this.step.dispose();
     }
@@ -173,27 +184,26 @@ class Run {
       output: this.config.output,
       best: position.best,
       entries: this.journal.entries,
-      interrupted: this.stopped,
+      interrupted: this.stopped && position.epoch <= epochs,
     };
   }
 
   private record(entry: JournalEntry): void {
     this.journal.add(entry);
-    this.board.add(entry);
+    this.board?.add(entry);
   }
 
   private get stopped(): boolean {
     return this.signal?.aborted ?? false;
   }
 
-  /** After Ctrl-C. */
+  /** After Ctrl-C within an epoch. */
   private async leave(): Promise<void> {
-    const { epoch, total, step } = this.position;
-    const { output } = this.config;
+    const { epoch, batch, total } = this.position;
     const loss = total.tokens > 0 ? total.loss / total.tokens : null;
-    await this.averaged(() => this.saveCheckpoint('last', epoch - 1, loss, null));
+    // The checkpoint of the epoch before, with its scores, is as good where none of this one was trained.
+    if (batch > 0) await this.averaged(() => this.saveCheckpoint('last', epoch - 1, loss, null));
     this.saveState();
-    this.log.warn(`stopped at step ${step}; go on with showtell train --resume ${output}`);
   }
 
   /** Share of the learning rates in the current step. */
@@ -201,27 +211,6 @@ class Run {
     const { training } = this.config;
     const stepsPerEpoch = Math.ceil(this.data.batches.count / training.accumulate);
     return shareOfRate(training, { ...this.position, stepsPerEpoch });
-  }
-
-  /** The batches of the next step, with what they read; fewer at the end of an epoch. */
-  private async *steps(): AsyncGenerator<{ source: Source; batches: ReadBatch[] }> {
-    const { accumulate } = this.config.training;
-    const { epoch, batch: from } = this.position;
-    const source = this.data.sources.training(epoch);
-    let read = from;
-    const all = prefetch(
-      this.data.batches.epoch(epoch, from),
-      () => READ_AHEAD,
-      async (batch) => ({ batch, input: await source.read(batch.images, epoch, read++) }),
-    );
-    let batches: ReadBatch[] = [];
-    for await (const one of all) {
-      batches.push(one);
-      if (batches.length < accumulate) continue;
-      yield { source, batches };
-      batches = [];
-    }
-    if (batches.length > 0) yield { source, batches };
   }
 
   private takeStep(source: Source, batches: ReadBatch[]): StepResult {
@@ -274,7 +263,7 @@ class Run {
 
     try {
       mark('waiting for data');
-      for await (const { source, batches } of this.steps()) {
+      for await (const { source, batches } of readSteps(this.data, position, training.accumulate)) {
         if (this.stopped) break;
         mark('to the device');
         const tokens = batches.reduce((sum, { batch }) => sum + batch.tokens, 0);
@@ -359,10 +348,12 @@ class Run {
 
   private saveState(): void {
     const { encoder, decoder, fingerprint } = this.data;
-    this.position.journalBytes = this.journal.bytes;
+    this.output.check();
+    this.position.journalBytes = this.journal.sync();
     saveState(this.config.output, {
       position: this.position,
       fingerprint,
+      backend: this.backend,
       model: modelState(encoder, decoder),
       optimizer: this.step.stateDict(),
     });
@@ -388,6 +379,15 @@ class Run {
       trainImages: this.data.train.length,
       trainCaptions: this.data.train.reduce((sum, { captions }) => sum + captions.length, 0),
     };
-    saveCheckpoint(join(this.config.output, name), { config: this.config, ...this.data, metrics });
+    this.output.check();
+    const directory = join(this.config.output, name);
+    try {
+      saveCheckpoint(directory, { config: this.config, ...this.data, metrics });
+    } catch (error) {
+      throw new UserError(`the checkpoint ${directory} cannot be saved: ${messageOf(error)}`, {
+        hint: `mend that, then go on from the last save with showtell train --resume ${this.config.output}`,
+        cause: error,
+      });
+    }
   }
 }

@@ -39,7 +39,9 @@ export function checkEntries(state: StateDict, expected: ReadonlyMap<string, num
     if (found?.join() === shape.join()) continue;
     throw new UserError(
       `The optimizer's "${name}" should be ${shape.join(' x ')} but is ${found ? found.join(' x ') : 'missing'}.`,
-      { hint: 'Resume with the optimizer state that was saved with this model.' },
+      {
+        hint: 'training.optimizer, momentum and averageDecay have to stay as they were when a training goes on',
+      },
     );
   }
 }

@@ -1,0 +1,40 @@
+/** The batches of an epoch, step by step, read ahead of the device. */
+import type { tf } from '../backend/index.js';
+import { prefetch, type CaptionBatch } from '../data/index.js';
+import type { TrainingData } from './data.js';
+import type { Source } from './sources.js';
+
+/** Batches that are read while the device computes. */
+const READ_AHEAD = 2;
+
+/** A batch, and how to make the tensor that was read for it. */
+export interface ReadBatch {
+  batch: CaptionBatch;
+  input: () => tf.Tensor;
+}
+
+/**
+ * @param position the epoch, and how many of its batches are done
+ * @param accumulate batches of a step; the last one of an epoch may have fewer
+ */
+export async function* readSteps(
+  data: Pick<TrainingData, 'sources' | 'batches'>,
+  { epoch, batch: from }: { epoch: number; batch: number },
+  accumulate: number,
+): AsyncGenerator<{ source: Source; batches: ReadBatch[] }> {
+  const source = data.sources.training(epoch);
+  let read = from;
+  const all = prefetch(
+    data.batches.epoch(epoch, from),
+    () => READ_AHEAD,
+    async (batch) => ({ batch, input: await source.read(batch.images, epoch, read++) }),
+  );
+  let batches: ReadBatch[] = [];
+  for await (const one of all) {
+    batches.push(one);
+    if (batches.length < accumulate) continue;
+    yield { source, batches };
+    batches = [];
+  }
+  if (batches.length > 0) yield { source, batches };
+}
