@@ -45,19 +45,29 @@ export function lockOutput(output: string): OwnOutput {
       cause: error,
     });
   }
+  const removeIfEmpty = () => {
+    if (existsSync(output) && readdirSync(output).length === 0) rmdirSync(output);
+  };
   const path = join(output, 'lock');
-  const lock = Lock.take(path);
+  let lock: ReturnType<typeof Lock.take>;
+  try {
+    lock = Lock.take(path);
+  } catch (error) {
+    removeIfEmpty();
+    throw error;
+  }
   if (!(lock instanceof Lock)) {
     throw new UserError(`another training (process ${lock.owner}) writes to ${output}; its lock is ${path}`, {
       hint: 'wait for it, or train to another directory',
     });
   }
+  const own = lock;
   for (const name of directories) recoverDirectory(join(output, name), true);
   return {
-    check: () => lock.check(),
+    check: () => own.check(),
     release() {
-      lock.release();
-      if (existsSync(output) && readdirSync(output).length === 0) rmdirSync(output);
+      own.release();
+      removeIfEmpty();
     },
   };
 }

@@ -189,8 +189,22 @@ class Run {
   }
 
   private record(entry: JournalEntry): void {
-    this.journal.add(entry);
-    this.board?.add(entry);
+    this.writing(this.config.output, () => {
+      this.journal.add(entry);
+      this.board?.add(entry);
+    });
+  }
+
+  /** @throws UserError where the disk does not take it: what was saved before is whole */
+  private writing(path: string, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      throw new UserError(`${path} cannot be written: ${messageOf(error)}`, {
+        hint: `mend that, then go on from the last save with showtell train --resume ${this.config.output}`,
+        cause: error,
+      });
+    }
   }
 
   private get stopped(): boolean {
@@ -381,13 +395,6 @@ class Run {
     };
     this.output.check();
     const directory = join(this.config.output, name);
-    try {
-      saveCheckpoint(directory, { config: this.config, ...this.data, metrics });
-    } catch (error) {
-      throw new UserError(`the checkpoint ${directory} cannot be saved: ${messageOf(error)}`, {
-        hint: `mend that, then go on from the last save with showtell train --resume ${this.config.output}`,
-        cause: error,
-      });
-    }
+    this.writing(directory, () => saveCheckpoint(directory, { config: this.config, ...this.data, metrics }));
   }
 }
