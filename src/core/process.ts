@@ -1,4 +1,4 @@
-/** Other processes of this machine. */
+/** The processes of this machine, this one and others. */
 import { readFileSync } from 'node:fs';
 
 /** Whether a process of that number runs; one that has ended but was not yet collected by its parent does not. */
@@ -16,4 +16,9 @@ export function isRunning(pid: number): boolean {
   } catch {
     return true; // /proc may be hidden
   }
+}
+
+/** Memory that this process holds, as `820 MiB`. */
+export function residentMemory(): string {
+  return `${(process.memoryUsage.rss() / 2 ** 20).toFixed(0)} MiB`;
 }

@@ -1,6 +1,6 @@
 /** Keeps the losses of several steps on the device and reads them back together. */
 import { tf } from '../backend/index.js';
-import { UserError } from '../core/index.js';
+import { residentMemory, UserError } from '../core/index.js';
 import type { StepResult } from './step.js';
 
 interface Pending {
@@ -83,4 +83,18 @@ export class LossMeter {
     tf.dispose(this.pending.map(({ result }) => [result.loss, result.gradientNorm]).flat());
     this.pending = [];
   }
+}
+
+/** What stands behind the bar of an epoch. @param total of the steps that were summed up */
+export function progressNote({
+  loss,
+  tokens,
+  seconds,
+}: {
+  loss: number;
+  tokens: number;
+  seconds: number;
+}): string {
+  if (tokens === 0) return '';
+  return `loss ${(loss / tokens).toFixed(3)}, ${(tokens / seconds).toFixed(0)} words/s, ${residentMemory()}`;
 }

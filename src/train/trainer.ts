@@ -19,7 +19,7 @@ import {
 import { partOf, type PullOptions } from '../models/index.js';
 import { prepareTraining, type TrainingData } from './data.js';
 import type { EpochEntry, Journal, JournalEntry } from './journal.js';
-import { LossMeter } from './losses.js';
+import { LossMeter, progressNote } from './losses.js';
 import {
   beginOutput,
   checkNothingLost,
@@ -174,8 +174,9 @@ class Run {
         else await this.finishEpoch();
       }
       if (this.stopped && position.epoch <= epochs) {
-        const { step } = position;
-        this.log.warn(`stopped at step ${step}; go on with showtell train --resume ${this.config.output}`);
+        this.log.warn(
+          `stopped at step ${position.step}; go on with showtell train --resume ${this.config.output}`,
+        );
       }
     } finally {
       this.step.dispose();
@@ -284,13 +285,7 @@ class Run {
         meter.add(this.takeStep(source, batches), tokens, position.step);
         mark('logging');
         if (meter.count >= training.logEvery) report();
-        const rate = total.tokens / total.seconds;
-        bar.update(
-          position.batch,
-          total.tokens > 0
-            ? `loss ${(total.loss / total.tokens).toFixed(3)}, ${rate.toFixed(0)} words/s`
-            : '',
-        );
+        bar.update(position.batch, progressNote(total));
         if (performance.now() - this.lastSave >= training.saveEvery * 60_000) {
           mark('checkpoint');
           note();
