@@ -48,8 +48,8 @@ describe('train', () => {
 
     const best = join(config.output, 'best');
     const captioner = await Captioner.load(best);
-    const caption = await captioner.caption(join(directory, 'images', 'dark-blue.png'));
-    expect(['A dark blue square', 'The square it is dark blue']).toContain(caption.text);
+    const caption = await captioner.caption(join(directory, 'images', 'dark-red.png'));
+    expect(['A dark red square', 'The square it is dark red']).toContain(caption.text);
     captioner.dispose();
 
     const evaluation = await evaluate({
