@@ -4,7 +4,7 @@ import type { CaptionsOptions } from './captions.js';
 import type { EncodingOptions } from './encoding.js';
 import type { EpochOptions } from './epoch.js';
 import type { FinetuningOptions } from './finetuning.js';
-import { growthCases } from './growth.js';
+import { growthCases } from './growth-cases.js';
 import type { Options } from './measure.js';
 import type { MemoryOptions } from './memory.js';
 import type { StartupOptions } from './startup.js';

@@ -13,9 +13,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { prepareBackend } from '../src/backend/index.js';
-import { main } from '../src/cli/main.js';
 import { silentLog, UserError, type Log } from '../src/core/index.js';
 import { savedConfig, train } from '../src/train/index.js';
+import { runCommand } from './command-line.js';
 import { tinyConfig, writeTinyDataset } from './tiny.js';
 
 let directory: string;
@@ -82,14 +82,20 @@ describe('going on refuses', () => {
     expect((error as Error).message).toMatch(message);
   });
 
-  it('a damaged journal, and changes nothing before it knows', async () => {
-    const output = copy('damaged journal');
-    const journal = join(output, 'metrics.jsonl');
-    writeFileSync(journal, readFileSync(journal, 'utf8').replace('{', '['));
-    const config = readFileSync(join(output, 'config.yaml'), 'utf8');
-    await expect(resume(output, 'training.epochs=3')).rejects.toThrow(/metrics\.jsonl:1 is not JSON/);
-    expect(readFileSync(join(output, 'config.yaml'), 'utf8')).toBe(config);
-  });
+  it.each([
+    ['no JSON', '{', '[', /metrics\.jsonl:1 is not JSON/],
+    ['no entry', '"step"', '"stop"', /metrics\.jsonl:1 is no entry of a training/],
+  ])(
+    'a journal with a line that is %s, and changes nothing before it knows',
+    async (name, from, to, message) => {
+      const output = copy(`journal with ${name}`);
+      const journal = join(output, 'metrics.jsonl');
+      writeFileSync(journal, readFileSync(journal, 'utf8').replace(from, to));
+      const config = readFileSync(join(output, 'config.yaml'), 'utf8');
+      await expect(resume(output, 'training.epochs=3')).rejects.toThrow(message);
+      expect(readFileSync(join(output, 'config.yaml'), 'utf8')).toBe(config);
+    },
+  );
 
   it('a short journal, unless it is forced to do without', async () => {
     const output = copy('short journal');
@@ -149,12 +155,7 @@ it.each([
   [['--config', 'y', '--force'], /--force goes with --resume only/],
   [[], /neither --config nor --resume is given/],
 ])('the command line refuses train %s', async (argv, message) => {
-  let stderr = '';
-  const code = await main(['train', ...argv], {
-    stdout: { write: () => true },
-    stderr: { write: (text) => (stderr += text) },
-    environment: {},
-  });
+  const { code, stderr } = await runCommand(['train', ...argv]);
   expect(code).toBe(1);
   expect(stderr).toMatch(message);
 });

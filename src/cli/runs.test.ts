@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { formatConfig, type ConfigInput } from '../config/index.js';
 import { Lock } from '../core/index.js';
+import { runCommand } from '../../tests/command-line.js';
 import { tinyConfig } from '../../tests/tiny.js';
-import { main } from './main.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'showtell-runs-'));
 let lock: Lock;
@@ -30,14 +30,8 @@ const epoch = (number: number, bleu4: number, best: boolean) => ({
 });
 
 async function run(...argv: string[]) {
-  let stdout = '';
-  let stderr = '';
-  const code = await main(['runs', ...argv], {
-    stdout: { write: (text) => (stdout += text) },
-    stderr: { write: (text) => (stderr += text) },
-    environment: {},
-  });
-  return { code, stderr, lines: stdout.trimEnd().split('\n'), stdout };
+  const result = await runCommand(['runs', ...argv]);
+  return { ...result, lines: result.stdout.trimEnd().split('\n') };
 }
 
 beforeAll(() => {

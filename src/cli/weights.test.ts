@@ -3,23 +3,18 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { runCommand } from '../../tests/command-line.js';
 import { prepareBackend } from '../backend/index.js';
 import { encoders, createEncoder, writeSafetensors } from '../models/index.js';
-import { main } from './main.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'showtell-weights-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-async function run(...argv: string[]) {
-  let stdout = '';
-  let stderr = '';
-  const code = await main(['weights', ...argv], {
-    stdout: { write: (text) => (stdout += text) },
-    stderr: { write: (text) => (stderr += text) },
-    environment: { SHOWTELL_CACHE: join(folder, 'cache'), SHOWTELL_WEIGHTS_URL: join(folder, 'mirror') },
+const run = (...argv: string[]) =>
+  runCommand(['weights', ...argv], {
+    SHOWTELL_CACHE: join(folder, 'cache'),
+    SHOWTELL_WEIGHTS_URL: join(folder, 'mirror'),
   });
-  return { code, stdout, stderr };
-}
 
 describe('showtell weights', () => {
   it('lists every encoder that has published weights', async () => {

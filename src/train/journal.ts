@@ -1,6 +1,6 @@
 /** `metrics.jsonl`: one JSON object a line, appended as training goes. */
 import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { messageOf, sync, UserError } from '../core/index.js';
+import { messageOf, sync, UserError, writeFileAtomic } from '../core/index.js';
 
 /** The mean over the steps since the entry before. */
 export interface StepEntry {
@@ -64,7 +64,7 @@ export class Journal {
     }
     const text = length === 0 ? '' : readFileSync(path).subarray(0, bytes).toString();
     const entries = parseEntries(text, path); // before anything is changed
-    writeFileSync(path, text.slice(0, text.lastIndexOf('\n') + 1));
+    writeFileAtomic(path, text.slice(0, text.lastIndexOf('\n') + 1));
     return new Journal(path, entries);
   }
 

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { modelState } from '../checkpoint/index.js';
+import type { tf } from '../backend/index.js';
 import type { Config } from '../config/index.js';
 import { messageOf, UserError, writeDirectoryAtomic } from '../core/index.js';
 import { readSafetensors, writeSafetensors, type StateDict } from '../models/index.js';
@@ -169,12 +169,14 @@ function bytesIn(directory: string): number {
 /** @throws UserError, before long work, when the checkpoints and the state will not fit; it says how much is needed */
 export function checkSpace(output: string, { training }: Config, { encoder, decoder }: TrainingData): void {
   const sum = (sizes: number[]) => sizes.reduce((total, size) => total + size, 0);
-  const trained = sum(
-    [...encoder.variables().values(), ...decoder.variables().values()].map(({ size }) => size),
-  );
+  const sizes = (variables: ReadonlyMap<string, tf.Variable>) =>
+    sum([...variables.values()].map(({ size }) => size));
+  const ofDecoder = sizes(decoder.variables());
+  const trained = sizes(encoder.variables()) + ofDecoder;
   // Numbers that the optimizer and the average keep for each one that is trained.
   const kept = (training.optimizer === 'sgd' ? 1 : 2) + (training.averageDecay === null ? 0 : 1);
-  const model = 4 * sum([...modelState(encoder, decoder).values()].map(({ data }) => data.length));
+  const frozenToo = [...encoder.stateDict({ classifier: false }).values()].map(({ data }) => data.length);
+  const model = 4 * (sum(frozenToo) + ofDecoder);
   const state = model + 4 * trained * kept;
   // Best, last and state, the largest of them twice while it is replaced.
   const needed = 2 * model + 2 * state;

@@ -57,7 +57,7 @@ export interface TrainOptions {
 }
 
 export interface TrainingResult {
-  /** `config.output`, with `best/`, `last/`, `state/`, `config.yaml` and `metrics.jsonl`. */
+  /** `config.output`, with `best/`, `last/`, `state/`, `tensorboard/`, `config.yaml` and `metrics.jsonl`. */
   output: string;
   /** The epoch with the highest validation BLEU-4; null when none was finished. */
   best: EpochEntry | null;

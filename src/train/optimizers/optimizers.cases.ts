@@ -1,4 +1,4 @@
-/** Adam and clipping against PyTorch's numbers and by hand, on the backend that is in use. */
+/** Optimizers, clipping and averages against PyTorch's numbers and by hand, on the backend that is in use. */
 import { describe, expect, test } from 'vitest';
 import { tf } from '../../backend/index.js';
 import { expectClose, goldenValues, readGolden } from '../../../tests/helpers.js';
