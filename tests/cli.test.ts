@@ -13,22 +13,15 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tf } from '../src/backend/index.js';
-import { main } from '../src/cli/main.js';
 import { formatConfig } from '../src/config/index.js';
+import { runCommand } from './command-line.js';
 import { tinyConfig, writeTinyDataset } from './tiny.js';
 
 let directory: string;
 const at = (...parts: string[]) => join(directory, ...parts);
 
-async function showtell(...argv: string[]) {
-  let out = '';
-  let err = '';
-  const code = await main(argv, {
-    stdout: { write: (text: string) => (out += text) },
-    stderr: { write: (text: string) => (err += text) },
-    environment: { ...process.env, SHOWTELL_CACHE: at('cache') },
-  });
-  return { code, out, err };
+function showtell(...argv: string[]) {
+  return runCommand(argv, { ...process.env, SHOWTELL_CACHE: at('cache') });
 }
 
 function writeConfig(name: string, changes: Parameters<typeof tinyConfig>[1]): string {

@@ -4,13 +4,13 @@ import { main } from '../src/cli/main.js';
 export async function runCommand(
   argv: string[],
   environment: NodeJS.ProcessEnv = {},
-): Promise<{ code: number; stdout: string; stderr: string }> {
-  let stdout = '';
-  let stderr = '';
+): Promise<{ code: number; out: string; err: string }> {
+  let out = '';
+  let err = '';
   const code = await main(argv, {
-    stdout: { write: (text) => (stdout += text) },
-    stderr: { write: (text) => (stderr += text) },
+    stdout: { write: (text) => (out += text) },
+    stderr: { write: (text) => (err += text) },
     environment,
   });
-  return { code, stdout, stderr };
+  return { code, out, err };
 }

@@ -13,9 +13,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCommand } from './command-line.js';
 import { prepareBackend, tf } from '../src/backend/index.js';
 import { loadCheckpoint, readDecoder, saveCheckpoint } from '../src/checkpoint/index.js';
-import { main } from '../src/cli/main.js';
 import { configSchema } from '../src/config/index.js';
 import { decodeImage, resizeAndCrop, stackPixels } from '../src/data/index.js';
 import { normalizePixels } from '../src/infer/features.js';
@@ -35,15 +35,8 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 const at = (...parts: string[]) => join(directory, ...parts);
 const golden = (file: string) => fileURLToPath(new URL(`goldens/torch/${file}`, import.meta.url));
 
-async function showtell(...argv: string[]) {
-  let out = '';
-  let err = '';
-  const code = await main(argv, {
-    stdout: { write: (text: string) => (out += text) },
-    stderr: { write: (text: string) => (err += text) },
-    environment: process.env,
-  });
-  return { code, out, err };
+function showtell(...argv: string[]) {
+  return runCommand(argv, process.env);
 }
 
 const [C, V, H, A, E] = [576, 23, 6, 5, 7];

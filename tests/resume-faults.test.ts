@@ -155,7 +155,7 @@ it.each([
   [['--config', 'y', '--force'], /--force goes with --resume only/],
   [[], /neither --config nor --resume is given/],
 ])('the command line refuses train %s', async (argv, message) => {
-  const { code, stderr } = await runCommand(['train', ...argv]);
+  const { code, err } = await runCommand(['train', ...argv]);
   expect(code).toBe(1);
-  expect(stderr).toMatch(message);
+  expect(err).toMatch(message);
 });

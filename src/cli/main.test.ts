@@ -1,17 +1,11 @@
 import { expect, it } from 'vitest';
+import { runCommand } from '../../tests/command-line.js';
 import { UserError } from '../core/index.js';
-import { describeError, main } from './main.js';
+import { describeError } from './main.js';
 import { terminalLog } from './terminal.js';
 
-async function run(...argv: string[]) {
-  let out = '';
-  let err = '';
-  const code = await main(argv, {
-    stdout: { write: (text) => (out += text) },
-    stderr: { write: (text) => (err += text) },
-    environment: {},
-  });
-  return { code, out, err };
+function run(...argv: string[]) {
+  return runCommand(argv, {});
 }
 
 it('describes every command in the help', async () => {

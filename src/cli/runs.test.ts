@@ -31,7 +31,7 @@ const epoch = (number: number, bleu4: number, best: boolean) => ({
 
 async function run(...argv: string[]) {
   const result = await runCommand(['runs', ...argv]);
-  return { ...result, lines: result.stdout.trimEnd().split('\n') };
+  return { ...result, lines: result.out.trimEnd().split('\n') };
 }
 
 beforeAll(() => {
@@ -62,18 +62,18 @@ it('lists trainings with their states, scores and the settings that set them apa
 it('takes single trainings, and gives JSON', async () => {
   const { lines } = await run(join(folder, 'ended'));
   expect(lines).toHaveLength(2);
-  const runs = JSON.parse((await run(folder, '--json')).stdout) as { state: string }[];
+  const runs = JSON.parse((await run(folder, '--json')).out) as { state: string }[];
   expect(runs.map(({ state }) => state)).toEqual(['ended', 'running', 'stopped']);
 });
 
 it('says what is wrong with a folder', async () => {
-  expect((await run(join(folder, 'none'))).stderr).toMatch(/there is no folder/);
+  expect((await run(join(folder, 'none'))).err).toMatch(/there is no folder/);
   mkdirSync(join(folder, 'empty'));
   expect(await run(join(folder, 'empty'))).toMatchObject({ code: 1 });
   write('broken', {}, [], 'no JSON\n');
-  const { code, stderr, lines } = await run(folder);
+  const { code, err, lines } = await run(folder);
   expect(code).toBe(0);
-  expect(stderr).toMatch(/broken is left out: .*metrics\.jsonl:1 is not JSON/);
+  expect(err).toMatch(/broken is left out: .*metrics\.jsonl:1 is not JSON/);
   expect(lines[3]).toMatch(/^stopped/);
   rmSync(join(folder, 'broken'), { recursive: true });
 });

@@ -2,22 +2,15 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { freemem, totalmem, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { runCommand } from '../../tests/command-line.js';
 import { fakeWorld } from '../../tests/fake-setup.js';
-import { main } from './main.js';
 import { setupMeteor } from './meteor-data.js';
 
 const cache = mkdtempSync(join(tmpdir(), 'showtell-cli-'));
 afterAll(() => rmSync(cache, { recursive: true, force: true }));
 
-async function run(...argv: string[]) {
-  let out = '';
-  let err = '';
-  const code = await main(argv, {
-    stdout: { write: (text) => (out += text) },
-    stderr: { write: (text) => (err += text) },
-    environment: { SHOWTELL_CACHE: cache, SHOWTELL_BACKEND: 'wasm' },
-  });
-  return { code, out, err };
+function run(...argv: string[]) {
+  return runCommand(argv, { SHOWTELL_CACHE: cache, SHOWTELL_BACKEND: 'wasm' });
 }
 
 it('setup refuses contradictory and wrong requests', async () => {

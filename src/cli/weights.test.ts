@@ -18,42 +18,40 @@ const run = (...argv: string[]) =>
 
 describe('showtell weights', () => {
   it('lists every encoder that has published weights', async () => {
-    const { stdout } = await run('list');
+    const { out } = await run('list');
     const names = Object.keys(encoders).filter((name) => encoders[name].weights);
     expect(
-      stdout
+      out
         .trim()
         .split('\n')
         .slice(1)
         .map((line) => line.split(' ')[0]),
     ).toEqual(names);
-    expect(JSON.parse((await run('list', '--json')).stdout)).toHaveLength(names.length);
+    expect(JSON.parse((await run('list', '--json')).out)).toHaveLength(names.length);
   });
 
   it('pulls from a mirror, verifies, and refuses another file of the same name', async () => {
     const { url, sha256 } = encoders.resnet18.weights!;
     const name = url.split('/').at(-1)!;
-    expect((await run('pull', 'resnet18')).stderr).toContain(
-      `there is no file ${join(folder, 'mirror', name)}`,
-    );
+    expect((await run('pull', 'resnet18')).err).toContain(`there is no file ${join(folder, 'mirror', name)}`);
     mkdirSync(join(folder, 'mirror'), { recursive: true });
     writeFileSync(join(folder, 'mirror', name), 'not these');
-    const { code, stderr } = await run('pull', 'resnet18');
+    const { code, err } = await run('pull', 'resnet18');
     const found = createHash('sha256').update('not these').digest('hex').slice(0, 8);
     expect(code).toBe(1);
-    expect(stderr).toContain(`its SHA-256 begins with ${found}, not ${sha256}`);
+    expect(err).toContain(`its SHA-256 begins with ${found}, not ${sha256}`);
     expect(existsSync(join(folder, 'cache', 'weights', name))).toBe(false);
     // A file that carries the right name and hash: the registry is told so for a moment.
     const weights = encoders.resnet18.weights as { sha256: string };
     weights.sha256 = found;
     try {
       const target = join(folder, 'cache', 'weights', name);
-      expect(await run('pull', 'resnet18')).toEqual({ code: 0, stdout: `${target}\n`, stderr: '' });
+      expect(await run('pull', 'resnet18')).toEqual({ code: 0, out: `${target}\n`, err: '' });
       expect(readFileSync(target, 'utf8')).toBe('not these');
       rmSync(join(folder, 'mirror'), { recursive: true });
       expect((await run('pull', 'resnet18')).code).toBe(0); // there already
       writeFileSync(target, 'damaged');
-      expect((await run('pull', 'resnet18')).stderr).toContain('is not resnet18');
+      expect((await run('pull', 'resnet18')).err).toContain('is not resnet18');
       writeFileSync(join(folder, 'elsewhere.pth'), 'not these');
       expect((await run('pull', 'resnet18', '--from', join(folder, 'elsewhere.pth'))).code).toBe(0);
       expect(readFileSync(target, 'utf8')).toBe('not these');
@@ -68,11 +66,11 @@ describe('showtell weights', () => {
     const file = join(folder, 'small.safetensors');
     writeFileSync(file, writeSafetensors(encoder.stateDict(), { dtype: 'F32' }));
     encoder.dispose();
-    expect((await run('inspect', file)).stdout).toContain('conv1.weight  float32  16 x 3 x 3 x 3');
-    expect(JSON.parse((await run('inspect', file, '--json')).stdout)).toMatchObject({ form: 'safetensors' });
-    const { code, stdout } = await run('verify', file);
+    expect((await run('inspect', file)).out).toContain('conv1.weight  float32  16 x 3 x 3 x 3');
+    expect(JSON.parse((await run('inspect', file, '--json')).out)).toMatchObject({ form: 'safetensors' });
+    const { code, out } = await run('verify', file);
     expect(code).toBe(0);
-    expect(stdout).toContain("not one of torchvision's files\nfits small_cnn");
+    expect(out).toContain("not one of torchvision's files\nfits small_cnn");
     const other = join(folder, 'other.safetensors');
     writeFileSync(
       other,
@@ -80,11 +78,11 @@ describe('showtell weights', () => {
     );
     expect(await run('verify', other)).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('fits no encoder') as string,
+      err: expect.stringContaining('fits no encoder') as string,
     });
     const damaged = join(folder, 'resnet18-f37072fd.pth');
     writeFileSync(damaged, readFileSync(file));
-    expect((await run('verify', damaged)).stderr).toContain(
+    expect((await run('verify', damaged)).err).toContain(
       'its name promises a SHA-256 that begins with f37072fd',
     );
   });
@@ -97,9 +95,9 @@ describe('showtell weights', () => {
     [['list', '--from', 'x'], '--from belongs to `weights pull`'],
     [['inspect', join(folder, 'none.pth')], 'cannot read'],
   ])('%j ends in an error that says what was wrong', async (argv, message) => {
-    const { code, stderr } = await run(...argv);
+    const { code, err } = await run(...argv);
     expect(code).toBe(1);
-    expect(stderr).toContain(message);
-    expect(stderr).not.toContain('bug');
+    expect(err).toContain(message);
+    expect(err).not.toContain('bug');
   });
 });
