@@ -2,6 +2,7 @@
 import { prepareBackend, tf } from '../src/backend/index.js';
 import { Random } from '../src/core/index.js';
 import { createDecoder, createEncoder } from '../src/models/index.js';
+import { crossEntropy } from '../src/train/objectives/index.js';
 import { TrainingStep } from '../src/train/step.js';
 import { rates, type Measurement } from './measure.js';
 import { syntheticBatch, syntheticConfig, syntheticFeatures } from './synthetic.js';
@@ -34,7 +35,7 @@ export async function measureFinetuning(options: FinetuningOptions): Promise<Mea
     featureChannels: sizes.channels,
     seed: 1,
   });
-  const step = new TrainingStep(config, encoder, decoder);
+  const step = new TrainingStep(config, encoder, decoder, crossEntropy(decoder, config.training));
   const batch = {
     ...syntheticBatch(options.lengths, sizes.vocabulary, random),
     images: Array.from({ length: images }, (_, i) => String(i)),
@@ -43,9 +44,12 @@ export async function measureFinetuning(options: FinetuningOptions): Promise<Mea
   const input = tf.tensor4d(syntheticFeatures(images * side * side * 3, random), [images, side, side, 3]);
   let seed = 0;
   const values = await rates(options, () => {
-    const { loss, gradientNorm } = step.run([{ input, gives: { after: null }, batch, seed: seed++ }], 1e-3);
+    const { loss, gradientNorm, norms } = step.run(
+      [{ input, gives: { after: null }, batch, seed: seed++, epochs: 0 }],
+      1e-3,
+    );
     loss.dataSync();
-    tf.dispose([loss, gradientNorm]);
+    tf.dispose([loss, gradientNorm, norms]);
     return images;
   });
   return { values, facts: { backend: backend.name, version: backend.version, threads: backend.threads } };

@@ -36,7 +36,7 @@ export async function measureMemory(options: MemoryOptions): Promise<Measurement
     );
     const result = run(batch, n);
     result.loss.dataSync();
-    tf.dispose([result.loss, result.gradientNorm]);
+    tf.dispose([result.loss, result.gradientNorm, result.norms]);
     if (n >= options.settled && n % options.every === 0) {
       readings.push({ x: n, y: process.memoryUsage.rss() / MiB, tensors: tf.memory().numTensors });
     }

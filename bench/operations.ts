@@ -22,9 +22,9 @@ export async function measureOperations(options: TrainingOptions): Promise<Measu
   const batch = syntheticBatch(options.lengths, options.sizes.vocabulary, random);
   const { run } = trainingStep(options.sizes, batch.size, random);
   const step = (seed: number) => {
-    const { loss, gradientNorm } = run(batch, seed);
+    const { loss, gradientNorm, norms } = run(batch, seed);
     loss.dataSync();
-    tf.dispose([loss, gradientNorm]);
+    tf.dispose([loss, gradientNorm, norms]);
   };
   for (let i = 0; i < options.warmup; i++) step(i);
   const best = bestProduct();

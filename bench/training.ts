@@ -3,6 +3,7 @@ import { prepareBackend, tf } from '../src/backend/index.js';
 import { Random } from '../src/core/index.js';
 import type { CaptionBatch } from '../src/data/index.js';
 import { createDecoder, createEncoder } from '../src/models/index.js';
+import { crossEntropy } from '../src/train/objectives/index.js';
 import { TrainingStep, type StepResult } from '../src/train/step.js';
 import { peakMemory, rates, type Measurement } from './measure.js';
 import { syntheticBatch, syntheticConfig, syntheticFeatures } from './synthetic.js';
@@ -44,12 +45,12 @@ export function trainingStep(sizes: DecoderSizes, rows: number, random: Random) 
   });
   const record = sizes.positions * sizes.channels;
   const features = syntheticFeatures(rows * record, random); // (B, P, C)
-  const step = new TrainingStep(config, encoder, decoder);
+  const step = new TrainingStep(config, encoder, decoder, crossEntropy(decoder, config.training));
   /** One step with the features of as many images as the batch has rows. */
   const run = (batch: CaptionBatch, seed: number): StepResult => {
     const shape: [number, number, number] = [batch.size, sizes.positions, sizes.channels];
     const input = tf.tensor(features.slice(0, batch.size * record), shape);
-    const result = step.run([{ input, gives: 'features', batch, seed }], 1);
+    const result = step.run([{ input, gives: 'features', batch, seed, epochs: 0 }], 1);
     input.dispose();
     return result;
   };
@@ -64,9 +65,9 @@ export async function measureTraining(options: TrainingOptions): Promise<Measure
   const { run } = trainingStep(options.sizes, batch.size, random);
   let seed = 0;
   const values = await rates(options, () => {
-    const { loss, gradientNorm } = run(batch, seed++);
+    const { loss, gradientNorm, norms } = run(batch, seed++);
     loss.dataSync();
-    tf.dispose([loss, gradientNorm]);
+    tf.dispose([loss, gradientNorm, norms]);
     return batch.tokens;
   });
   const { name, version, threads } = backend;

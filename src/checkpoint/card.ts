@@ -23,13 +23,34 @@ function scoreLines(metrics: CheckpointMetrics | null): string[] {
   ];
 }
 
+function objectiveLines({ training, seed }: Config, metrics: CheckpointMetrics | null): string[] {
+  const { labelSmoothing, doublyStochastic, scheduledSampling, averageDecay, selfCritical } = training;
+  const details = [
+    ...(labelSmoothing > 0 ? [`label smoothing ${labelSmoothing}`] : []),
+    ...(doublyStochastic > 0 ? [`doubly stochastic attention ${doublyStochastic}`] : []),
+    ...(scheduledSampling ? [`scheduled sampling (${scheduledSampling.decay})`] : []),
+    `${training.optimizer} ${training.learningRate}, schedule ${training.schedule}, batch ${training.batchSize}, seed ${seed}`,
+    ...(averageDecay === null ? [] : [`moving average of the weights, ${averageDecay}`]),
+  ];
+  const lines = [
+    `- Objective: teacher-forced cross-entropy over words and the end of the caption; ${details.join('; ')}`,
+  ];
+  if (selfCritical && metrics?.selfCritical) {
+    const { samples, baseline, learningRate } = selfCritical;
+    lines.push(
+      `- Then self-critical: CIDEr-D of ${samples} sampled captions an image, baseline ${baseline}, learning rate ${learningRate}`,
+    );
+  }
+  return lines;
+}
+
 function trainingLines({ config, metrics }: { config: Config; metrics: CheckpointMetrics | null }): string[] {
   return [
     `- Data: ${config.data.captions}${metrics ? ` (${metrics.trainImages} images, ${metrics.trainCaptions} captions)` : ''}`,
-    `- Objective: teacher-forced cross-entropy over words and the end of the caption; Adam ${config.training.learningRate}, batch ${config.training.batchSize}, seed ${config.seed}`,
+    ...objectiveLines(config, metrics),
     ...(metrics
       ? [
-          `- Taken after epoch ${metrics.epoch} (step ${metrics.step}), ${Math.round(metrics.seconds)} s of training; training loss ${metrics.trainLoss?.toFixed(3) ?? 'unknown'} nats a token`,
+          `- Taken after epoch ${metrics.epoch} (step ${metrics.step}), ${Math.round(metrics.seconds)} s of training${metrics.selfCritical ? '' : `; training loss ${metrics.trainLoss?.toFixed(3) ?? 'unknown'} nats a token`}`,
         ]
       : []),
     '- Command: `showtell train --config DIR/config.yaml`, run where the paths of this `config.yaml`, the whole configuration, lead to the files.',

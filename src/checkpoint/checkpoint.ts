@@ -31,10 +31,12 @@ export interface CheckpointMetrics {
   epoch: number;
   /** Optimizer steps. */
   step: number;
-  /** Mean cross-entropy per token over the last epoch, nats. */
+  /** Whether it comes from self-critical training. */
+  selfCritical?: boolean;
+  /** Mean loss per token over the last epoch, nats. */
   trainLoss: number | null;
   /** Free-running greedy captions of the validation split. */
-  validation: { images: number; bleu: number[]; tokenizer: string; maxWords: number } | null;
+  validation: { images: number; bleu: number[]; ciderD?: number; tokenizer: string; maxWords: number } | null;
   /** Wall-clock seconds of training so far, without building the feature store. */
   seconds: number;
   trainImages: number;

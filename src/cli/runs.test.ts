@@ -24,7 +24,7 @@ const step = (at: number, loss: number) => ({
 });
 const epoch = (number: number, bleu4: number, best: boolean) => ({
   ...{ event: 'epoch', epoch: number, step: 10 * number, trainLoss: 2, best },
-  validation: { images: 4, bleu: [0.6, 0.4, 0.3, bleu4] },
+  validation: { images: 4, bleu: [0.6, 0.4, 0.3, bleu4], ciderD: 0.5 },
   samples: [],
   ...{ wordsPerSecond: 2000, seconds: 4000 * number },
 });
@@ -48,8 +48,10 @@ afterAll(() => {
 it('lists trainings with their states, scores and the settings that set them apart', async () => {
   const { code, lines } = await run(folder);
   expect(code).toBe(0);
-  expect(lines[0]).toMatch(/^training +state +epochs +best +BLEU-1\.\.4 +loss +words\/s +time$/);
-  expect(lines[1]).toMatch(/^ended +ended +2\/2 +1 +60\.0 40\.0 30\.0 20\.0 +2\.000 +2000 +2 h 13 min$/);
+  expect(lines[0]).toMatch(/^training +state +epochs +best +BLEU-1\.\.4 +CIDEr-D +loss +words\/s +time$/);
+  expect(lines[1]).toMatch(
+    /^ended +ended +2\/2 +1 +60\.0 40\.0 30\.0 20\.0 +50\.0 +2\.000 +2000 +2 h 13 min$/,
+  );
   expect(lines[2]).toMatch(/^running +running +0\/2 +3\.250 +1000 +3 min$/);
   expect(lines[3]).toMatch(/^stopped +stopped +1\/3 +1 /);
   expect(lines[5]).toMatch(/^settings that differ +ended +running +stopped$/);

@@ -42,18 +42,21 @@ export const command = defineCommand({
   },
 });
 
-const HEADINGS = ['training', 'state', 'epochs', 'best', 'BLEU-1..4', 'loss', 'words/s', 'time'];
+const HEADINGS = ['training', 'state', 'epochs', 'best', 'BLEU-1..4', 'CIDEr-D', 'loss', 'words/s', 'time'];
+
+const percent = (value: number) => (100 * value).toFixed(1);
 
 function row(run: TrainingRun): string[] {
-  const { config, state, epochs, best, lastEpoch, lastStep } = run;
+  const { state, epochs, allEpochs, best, lastEpoch, lastStep } = run;
   const newest = lastStep && lastStep.step > (lastEpoch?.step ?? 0) ? lastStep : lastEpoch;
   const loss = newest && ('loss' in newest ? newest.loss : newest.trainLoss);
   return [
     nameOf(run),
     state,
-    `${epochs}/${config.training.epochs}`,
+    `${epochs}/${allEpochs}`,
     best ? String(best.epoch) : '',
-    best ? best.validation.bleu.map((value) => (100 * value).toFixed(1)).join(' ') : '',
+    best ? best.validation.bleu.map(percent).join(' ') : '',
+    best ? percent(best.validation.ciderD) : '',
     loss === null ? '' : loss.toFixed(3),
     newest ? newest.wordsPerSecond.toFixed(0) : '',
     newest ? duration(newest.seconds) : '',

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { loadConfig, type Config } from '../config/index.js';
 import { cacheDirectory, UserError, type ProfileRow } from '../core/index.js';
-import { savedConfig, train } from '../train/index.js';
+import { describeScores, savedConfig, train } from '../train/index.js';
 import { weightsSource } from './options.js';
 import { defineCommand, interruptedCode } from './types.js';
 
@@ -61,8 +61,7 @@ export const command = defineCommand({
     });
     if (result.best) {
       const { epoch, validation } = result.best;
-      const scores = validation.bleu.map((value) => (100 * value).toFixed(1)).join(' / ');
-      print(`best epoch ${epoch}: validation BLEU-1..4 ${scores}`);
+      print(`best epoch ${epoch}: validation ${describeScores(validation)}`);
       print(`checkpoint: ${join(result.output, 'best')}`);
     }
     for (const line of profileLines(result.profile ?? [])) print(line);

@@ -3,9 +3,8 @@
  * unit and its effect. Relative paths are relative to the working directory.
  */
 import { z } from 'zod';
-
-const count = z.number().int().positive();
-const fraction = z.number().min(0).lt(1);
+import { count, fraction, trainingSchema } from './training-schema.js';
+import type { augmentSchema, scheduledSamplingSchema, selfCriticalSchema } from './training-schema.js';
 
 export const deviceSchema = z
   .strictObject({
@@ -151,122 +150,6 @@ export const softAttentionSchema = z.strictObject({
 
 export const decoderSchema = z.discriminatedUnion('type', [lstmSchema, softAttentionSchema]);
 
-export const augmentSchema = z
-  .strictObject({
-    flip: z.number().min(0).max(1).default(0).describe('share of images that are mirrored, left to right'),
-    crop: z
-      .number()
-      .positive()
-      .max(1)
-      .default(1)
-      .describe('smallest share of the area of a random crop, resized to the usual size; 1: no random crop'),
-    brightness: z.number().min(0).max(1).default(0).describe('factor drawn from 1 - value to 1 + value'),
-    contrast: z.number().min(0).max(1).default(0).describe('factor drawn from 1 - value to 1 + value'),
-    saturation: z.number().min(0).max(1).default(0).describe('factor drawn from 1 - value to 1 + value'),
-  })
-  .describe('random changes of the training images while the encoder is trained');
-
-export const trainingSchema = z
-  .strictObject({
-    epochs: count.default(10).describe('passes over the training split'),
-    batchSize: count.default(100).describe('captions a step'),
-    captions: z
-      .enum(['all', 'one-per-image'])
-      .default('all')
-      .describe('all captions each epoch, or one random caption of each image'),
-    captionsPerImage: count
-      .nullable()
-      .default(null)
-      .describe(
-        'captions of an image that a step takes together, with one pass through the encoder; null: all of them while ' +
-          'an encoder with given weights is trained, otherwise 1',
-      ),
-    augment: augmentSchema.prefault({}),
-    labelSmoothing: fraction
-      .default(0)
-      .describe('share of each target that is spread evenly over all words (PyTorch: CrossEntropyLoss)'),
-    doublyStochastic: z
-      .number()
-      .min(0)
-      .default(0)
-      .describe(
-        'weight of the mean over images and places of (1 - sum of attention over the words)^2 in the loss (Xu et al. 2015: 1); ' +
-          'soft attention only',
-      ),
-    optimizer: z.enum(['adam', 'adamw', 'sgd']).default('adam').describe("PyTorch's of that name"),
-    learningRate: z.number().positive().default(1e-3).describe('of the optimizer'),
-    groups: z
-      .array(
-        z.strictObject({
-          names: z
-            .array(z.string().min(1))
-            .min(1)
-            .describe('what the names of the variables begin with, as in decoder.embed'),
-          learningRate: z.number().min(0).nullable().default(null).describe('null: as otherwise; 0: frozen'),
-          weightDecay: z.number().min(0).nullable().default(null).describe('null: training.weightDecay'),
-        }),
-      )
-      .default([])
-      .describe('variables that learn otherwise, all by the same schedule; the first group that fits counts'),
-    schedule: z
-      .enum(['constant', 'cosine', 'step', 'plateau'])
-      .default('constant')
-      .describe(
-        'of the learning rate; cosine falls to zero over all epochs; step: by training.decayFactor every training.stepEvery ' +
-          'epochs; plateau: by it after training.plateauPatience epochs without a better validation score',
-      ),
-    warmup: z.number().int().min(0).default(0).describe('steps in which the learning rate rises from zero'),
-    stepEvery: count.default(5).describe('epochs, of schedule: step'),
-    plateauPatience: z.number().int().min(0).default(2).describe('epochs, of schedule: plateau'),
-    decayFactor: z.number().positive().max(1).default(0.1).describe('of schedule: step and plateau'),
-    beta1: fraction.default(0.9).describe('of Adam'),
-    beta2: fraction.default(0.999).describe('of Adam'),
-    epsilon: z.number().positive().default(1e-8).describe('of Adam'),
-    momentum: fraction.default(0.9).describe('of SGD'),
-    nesterov: z.boolean().default(false).describe('of SGD: looks ahead by the momentum'),
-    weightDecay: z
-      .number()
-      .min(0)
-      .default(0)
-      .describe(
-        'adamw: share of the weights taken off, times the learning rate; else: share added to the gradient',
-      ),
-    accumulate: count.default(1).describe('batches whose gradients make one step'),
-    averageDecay: fraction
-      .nullable()
-      .default(null)
-      .describe(
-        'of the exponential moving average of the weights, which is then validated and saved, as in 0.999; null: none',
-      ),
-    clipValue: z
-      .number()
-      .positive()
-      .nullable()
-      .default(null)
-      .describe('largest number in a gradient, before clipNorm; null: no clipping'),
-    clipNorm: z
-      .number()
-      .positive()
-      .nullable()
-      .default(5)
-      .describe('largest global gradient norm; null: no clipping'),
-    patience: count
-      .nullable()
-      .default(null)
-      .describe('stop after this many epochs without a better validation score; null: never'),
-    checkpointPrecision: z
-      .enum(['float32', 'float16'])
-      .default('float32')
-      .describe('of the weights in the checkpoints; float16 halves the file'),
-    saveEvery: z
-      .number()
-      .positive()
-      .default(10)
-      .describe('minutes between two saves of the training itself, for showtell train --resume'),
-    logEvery: count.default(50).describe('steps between two loss values in metrics.jsonl'),
-  })
-  .describe('optimisation');
-
 export const validationSchema = z
   .strictObject({
     batchSize: count.default(64).describe('images decoded at a time'),
@@ -275,6 +158,10 @@ export const validationSchema = z
       .nullable()
       .default(null)
       .describe('images decoded after each epoch; null: the whole split'),
+    score: z
+      .enum(['bleu-4', 'cider-d'])
+      .default('bleu-4')
+      .describe('what makes an epoch the best one, and what patience and schedule: plateau go by'),
   })
   .describe('free-running captions of the validation split after each epoch');
 
@@ -314,6 +201,17 @@ export const configSchema = z
         });
       }
     });
+    const { selfCritical } = training;
+    if (selfCritical?.baseline === 'leave-one-out' && selfCritical.samples < 2) {
+      context.addIssue({
+        code: 'custom',
+        path: ['training', 'selfCritical', 'samples'],
+        message: 'expected 2 or more, for the baseline is the mean of the other samples',
+      });
+    }
+    if (selfCritical && selfCritical.samples > training.batchSize) {
+      wrong('batchSize', `expected ${selfCritical.samples} or more, the samples of one image`);
+    }
     if (training.nesterov && (training.optimizer !== 'sgd' || training.momentum === 0)) {
       wrong('nesterov', 'expected false, or optimizer: sgd with momentum');
     }
@@ -331,5 +229,7 @@ export type LstmConfig = z.output<typeof lstmSchema>;
 export type SoftAttentionConfig = z.output<typeof softAttentionSchema>;
 export type DecoderConfig = Config['decoder'];
 export type AugmentConfig = z.output<typeof augmentSchema>;
+export type ScheduledSamplingConfig = z.output<typeof scheduledSamplingSchema>;
+export type SelfCriticalConfig = z.output<typeof selfCriticalSchema>;
 export type TrainingConfig = Config['training'];
 export type ValidationConfig = Config['validation'];

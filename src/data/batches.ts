@@ -22,6 +22,8 @@ export interface CaptionBatch {
   targets: Int32Array;
   /** (B): scored targets of each row, falling */
   lengths: Int32Array;
+  /** (B): what the cross-entropy of each row's words counts for in the loss; 1 unless given */
+  weights?: Float32Array;
   /** scored targets of all rows */
   tokens: number;
 }
@@ -51,10 +53,20 @@ export class EpochBatches {
       });
     }
     const { batchSize, captions, captionsPerImage = 1 } = options;
-    this.captionsPerImage = captions === 'all' ? Math.min(captionsPerImage, batchSize) : 1;
+    const most = examples.reduce((max, { captions: { length } }) => Math.max(max, length), 1);
+    this.captionsPerImage = captions === 'all' ? Math.min(captionsPerImage, batchSize, most) : 1;
     this.groupsPerBatch = Math.floor(batchSize / this.captionsPerImage);
     const groups = examples.reduce((sum, { captions: { length } }) => sum + this.groupsOf(length), 0);
     this.count = Math.ceil(groups / this.groupsPerBatch);
+  }
+
+  /** Of the same captions: one random one of each of `images` images. */
+  onePerImage(images: number): EpochBatches {
+    return new EpochBatches(this.examples, {
+      ...this.options,
+      captions: 'one-per-image',
+      batchSize: images,
+    });
   }
 
   /** Into how many groups the captions of an image fall. */
@@ -76,10 +88,10 @@ export class EpochBatches {
   }
 
   /** Captions of one image each, in random order. */
-  private drawGroups(epoch: number): Row[][] {
+  private drawGroups(epoch: number): CaptionRow[][] {
     const { captions: which, seed } = this.options;
     const size = this.captionsPerImage;
-    const groups: Row[][] = [];
+    const groups: CaptionRow[][] = [];
     const choice = Random.for(seed, 'captions', epoch);
     for (const { image, captions } of this.examples) {
       const taken = which === 'all' ? [...captions] : [choice.pick(captions)];
@@ -93,12 +105,20 @@ export class EpochBatches {
   }
 }
 
-interface Row {
+/** A caption as a batch takes it. */
+export interface CaptionRow {
   image: string;
+  /** ids of its words, and EOS if it ends there */
   targets: number[];
+  /** of its cross-entropy in the loss; 1 unless given */
+  weight?: number;
 }
 
-function packRows(rows: Row[]): CaptionBatch {
+/**
+ * @param rows sorted in place, by falling length
+ * @param given the images, in the order in which they are read; default: that of the sorted rows
+ */
+export function packRows(rows: CaptionRow[], given?: string[]): CaptionBatch {
   rows.sort((a, b) => b.targets.length - a.targets.length);
   const size = rows.length;
   const steps = rows[0].targets.length;
@@ -110,7 +130,7 @@ function packRows(rows: Row[]): CaptionBatch {
     targets.set(row.targets, b * steps);
   });
   const lengths = Int32Array.from(rows, (row) => row.targets.length); // (B)
-  const images = [...new Set(rows.map(({ image }) => image))];
+  const images = given ?? [...new Set(rows.map(({ image }) => image))];
   const index = new Map(images.map((image, i) => [image, i]));
   return {
     images,
@@ -120,6 +140,9 @@ function packRows(rows: Row[]): CaptionBatch {
     inputs,
     targets,
     lengths,
+    ...(rows.some(({ weight }) => weight !== undefined) && {
+      weights: Float32Array.from(rows, ({ weight = 1 }) => weight),
+    }),
     tokens: lengths.reduce((sum, length) => sum + length, 0),
   };
 }

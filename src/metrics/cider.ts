@@ -60,12 +60,18 @@ export function ciderD(
   { names, frequencies = new DocumentFrequencies(references) }: CiderOptions = {},
 ): Scored {
   checkInput('CIDEr-D', hypotheses, references, names);
+  // N-grams that are new here leave no trace in the frequencies.
+  const table = new NgramTable(frequencies.table);
+  let vectors: TfIdf[] = [];
   return meanScored(
     hypotheses.map((hypothesis, i) => {
-      const own = vectorOf(hypothesis, frequencies);
+      const own = vectorOf(hypothesis, table, frequencies);
+      if (i === 0 || references[i] !== references[i - 1]) {
+        vectors = references[i].map((reference) => vectorOf(reference, table, frequencies));
+      }
       let sum = 0;
-      for (const reference of references[i]) sum += similarity(own, vectorOf(reference, frequencies));
-      return (10 * sum) / references[i].length;
+      for (const vector of vectors) sum += similarity(own, vector);
+      return (10 * sum) / vectors.length;
     }),
   );
 }
@@ -77,8 +83,8 @@ interface TfIdf {
   bigrams: number;
 }
 
-function vectorOf(caption: Tokens, frequencies: DocumentFrequencies): TfIdf {
-  const weights = frequencies.table.count(caption);
+function vectorOf(caption: Tokens, table: NgramTable, frequencies: DocumentFrequencies): TfIdf {
+  const weights = table.count(caption);
   const norms = weights.map((counts) => {
     let squares = 0;
     for (const [id, count] of counts) {

@@ -8,6 +8,13 @@
 export const ORDER = 4;
 
 export class NgramTable {
+  /** @param base which knows its own n-grams by the numbers it gave them; here only others are added. It must not grow. */
+  constructor(private readonly base?: NgramTable) {
+    this.first = base?.size ?? 0;
+  }
+
+  /** What the base numbered. */
+  private readonly first: number;
   private readonly words = new Map<string, number>();
   /** Open addressing; slot s holds prefixes[s], lasts[s] -> ids[s]; 0: empty. */
   private prefixes = new Int32Array(1 << 12);
@@ -17,7 +24,7 @@ export class NgramTable {
 
   /** Different n-grams so far; their numbers are 1 to `size`. */
   get size(): number {
-    return this.used;
+    return this.first + this.used;
   }
 
   /**
@@ -38,19 +45,30 @@ export class NgramTable {
   }
 
   private wordOf(token: string): number {
-    let word = this.words.get(token);
-    if (word === undefined) this.words.set(token, (word = this.words.size + 1));
+    let word = this.base?.words.get(token) ?? this.words.get(token);
+    if (word === undefined) {
+      word = (this.base?.words.size ?? 0) + this.words.size + 1;
+      this.words.set(token, word);
+    }
     return word;
   }
 
   private idOf(prefix: number, last: number): number {
+    const known = this.base?.find(prefix, last) ?? 0;
+    if (known !== 0) return known;
     const slot = this.slotOf(prefix, last);
     if (this.ids[slot] !== 0) return this.ids[slot];
     this.prefixes[slot] = prefix;
     this.lasts[slot] = last;
-    this.ids[slot] = ++this.used;
+    const id = this.first + ++this.used;
+    this.ids[slot] = id;
     if (this.used > this.ids.length / 2) this.enlarge();
-    return this.used;
+    return id;
+  }
+
+  /** The number of an n-gram; 0: it has none. */
+  private find(prefix: number, last: number): number {
+    return this.ids[this.slotOf(prefix, last)];
   }
 
   /** Where an n-gram is, or where it belongs. */

@@ -1,4 +1,6 @@
 export * from './journal.js';
 export { savedConfig } from './output.js';
+export type { TrainingResult } from './run.js';
 export * from './trainer.js';
+export { describeScores } from './validate.js';
 export * from './runs.js';

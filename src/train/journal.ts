@@ -9,8 +9,10 @@ export interface StepEntry {
   epoch: number;
   /** Optimizer steps so far. */
   step: number;
-  /** Mean cross-entropy per token, nats. */
+  /** Mean loss per token, nats: cross-entropy, or in self-critical training -advantage x log p. */
   loss: number;
+  /** Mean CIDEr-D of the sampled captions, 0..10, in self-critical training. */
+  reward?: number;
   /** Global gradient norm before clipping. */
   gradientNorm: number;
   learningRate: number;
@@ -20,14 +22,22 @@ export interface StepEntry {
   seconds: number;
 }
 
+export interface ValidationScores {
+  images: number;
+  bleu: number[];
+  ciderD: number;
+}
+
 export interface EpochEntry {
   event: 'epoch';
   epoch: number;
   step: number;
-  /** Mean cross-entropy per token over the epoch, nats, with dropout. */
+  /** Mean loss per token over the epoch, nats, with dropout. */
   trainLoss: number;
-  /** Corpus BLEU-1..4 (0..1) of free-running greedy captions. */
-  validation: { images: number; bleu: number[] };
+  /** Mean CIDEr-D of the epoch's sampled captions, 0..10, in self-critical training. */
+  reward?: number;
+  /** Free-running greedy captions: corpus BLEU-1..4 (0..1) and CIDEr-D (0..10), by the tokenizer of the training. */
+  validation: ValidationScores;
   /** Captions of the first images of the validation split. */
   samples: { image: string; caption: string }[];
   /** Whether this epoch has the best validation score so far. */

@@ -1,12 +1,13 @@
 /** Keeps the losses of several steps on the device and reads them back together. */
 import { tf } from '../backend/index.js';
 import { residentMemory, UserError } from '../core/index.js';
+import { notFinite } from './guards.js';
 import type { StepResult } from './step.js';
 
 interface Pending {
   result: StepResult;
-  tokens: number;
   step: number;
+  images: readonly string[];
 }
 
 /** A step's numbers, read back. */
@@ -15,6 +16,7 @@ export interface StepLoss {
   loss: number;
   gradientNorm: number;
   tokens: number;
+  reward?: number;
 }
 
 export interface LossSummary {
@@ -23,6 +25,8 @@ export interface LossSummary {
   /** Mean over the steps. */
   gradientNorm: number;
   tokens: number;
+  /** Mean per token, of steps that drew captions. */
+  reward?: number;
 }
 
 export class LossMeter {
@@ -30,39 +34,42 @@ export class LossMeter {
   /** @param settled of the steps since the last summary, where a training goes on */
   constructor(private settled: StepLoss[] = []) {}
 
-  /** Takes over the result's tensors. */
-  add(result: StepResult, tokens: number, step: number): void {
-    this.pending.push({ result, tokens, step });
+  /**
+   * Takes over the result's tensors.
+   * @param images of the step, for error messages
+   */
+  add(result: StepResult, step: number, images: readonly string[]): void {
+    this.pending.push({ result, step, images });
   }
 
   get count(): number {
     return this.settled.length + this.pending.length;
   }
 
+  /** Tensors that it keeps. */
+  get tensors(): number {
+    return 3 * this.pending.length;
+  }
+
   /**
    * The steps since the last summary.
-   * @throws UserError that names the first step whose loss is not a finite number
+   * @throws UserError that names the first step whose loss or gradient is not a finite number
    */
   settle(): readonly StepLoss[] {
     const pending = this.pending;
     if (pending.length === 0) return this.settled;
-    this.pending = [];
     const values = tf.tidy(() =>
       tf.stack(pending.flatMap(({ result }) => [result.loss, result.gradientNorm])).dataSync(),
     );
-    tf.dispose(pending.map(({ result }) => [result.loss, result.gradientNorm]).flat());
-    pending.forEach(({ step, tokens }, i) => {
+    pending.forEach(({ step, images, result }, i) => {
       const [loss, gradientNorm] = [values[2 * i], values[2 * i + 1]];
-      if (!Number.isFinite(loss)) {
-        throw new UserError(
-          `the loss of step ${step} is ${loss}; the gradient norm there was ${gradientNorm}`,
-          {
-            hint: 'lower training.learningRate, training.weightDecay or training.clipNorm; what was saved before is kept',
-          },
-        );
+      if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
+        throw notANumber({ step, loss, images }, notFinite(result.norms.dataSync(), result.names));
       }
-      this.settled.push({ step, loss, gradientNorm, tokens });
+      const { tokens, reward } = result;
+      this.settled.push({ step, loss, gradientNorm, tokens, ...(reward !== undefined && { reward }) });
     });
+    this.dispose();
     return this.settled;
   }
 
@@ -70,19 +77,37 @@ export class LossMeter {
   read(): LossSummary {
     const steps = this.settle();
     this.settled = [];
-    const sum = (of: (step: StepLoss) => number) => steps.reduce((total, step) => total + of(step), 0);
-    const tokens = sum((step) => step.tokens);
+    const tokens = steps.reduce((sum, step) => sum + step.tokens, 0);
+    const perToken = (of: (step: StepLoss) => number) =>
+      steps.reduce((sum, step) => sum + of(step) * step.tokens, 0) / tokens;
     return {
-      loss: sum(({ loss, tokens: own }) => loss * own) / tokens,
-      gradientNorm: sum(({ gradientNorm }) => gradientNorm) / steps.length,
+      loss: perToken(({ loss }) => loss),
+      gradientNorm: steps.reduce((sum, { gradientNorm }) => sum + gradientNorm, 0) / steps.length,
       tokens,
+      ...(steps.some(({ reward }) => reward !== undefined) && {
+        reward: perToken(({ reward = 0 }) => reward),
+      }),
     };
   }
 
   dispose(): void {
-    tf.dispose(this.pending.map(({ result }) => [result.loss, result.gradientNorm]).flat());
+    tf.dispose(this.pending.map(({ result: { loss, gradientNorm, norms } }) => [loss, gradientNorm, norms]));
     this.pending = [];
   }
+}
+
+function notANumber(
+  { step, loss, images }: { step: number; loss: number; images: readonly string[] },
+  gradients: string,
+): UserError {
+  const more = images.length > 3 ? ` and ${images.length - 3} others` : '';
+  return new UserError(
+    `the loss of step ${step} is ${loss}${gradients && `; not finite there: ${gradients}`}; ` +
+      `images of the step: ${images.slice(0, 3).join(', ')}${more}`,
+    {
+      hint: 'lower training.learningRate, training.weightDecay or training.clipNorm; what was saved before is kept',
+    },
+  );
 }
 
 /** What stands behind the bar of an epoch. @param total of the steps that were summed up */

@@ -13,6 +13,7 @@ const free = [
   'about',
   'output',
   'training.epochs',
+  'training.selfCritical.epochs',
   'training.patience',
   'training.logEvery',
   'training.saveEvery',
@@ -134,9 +135,14 @@ export function differences(before: Config, after: Config): { key: string; befor
     .map((key) => ({ key, before: old.get(key) ?? 'not set', after: changed.get(key) ?? 'not set' }));
 }
 
-/** @throws UserError that lists the settings that may not change when a training goes on */
-export function checkUnchanged(before: Config, after: Config): void {
-  const changed = differences(before, after).filter(({ key }) => !free.includes(key));
+/**
+ * @param selfCritical whether self-critical training has begun; until then nothing depends on its settings
+ * @throws UserError that lists the settings that may not change when a training goes on
+ */
+export function checkUnchanged(before: Config, after: Config, selfCritical: boolean): void {
+  const changed = differences(before, after).filter(
+    ({ key }) => !free.includes(key) && (selfCritical || !key.startsWith('training.selfCritical')),
+  );
   if (changed.length === 0) return;
   const lines = changed.map(({ key, before: old, after: now }) => `  ${key}: ${old} -> ${now}`);
   throw new UserError(

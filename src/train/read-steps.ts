@@ -14,23 +14,25 @@ export interface ReadBatch {
 }
 
 /**
+ * @param all the batches of each epoch
  * @param position the epoch, and how many of its batches are done
  * @param accumulate batches of a step; the last one of an epoch may have fewer
  */
 export async function* readSteps(
-  data: Pick<TrainingData, 'sources' | 'batches'>,
+  { sources }: Pick<TrainingData, 'sources'>,
+  all: TrainingData['batches'],
   { epoch, batch: from }: { epoch: number; batch: number },
   accumulate: number,
 ): AsyncGenerator<{ source: Source; batches: ReadBatch[] }> {
-  const source = data.sources.training(epoch);
+  const source = sources.training(epoch);
   let read = from;
-  const all = prefetch(
-    data.batches.epoch(epoch, from),
+  const ahead = prefetch(
+    all.epoch(epoch, from),
     () => READ_AHEAD,
     async (batch) => ({ batch, input: await source.read(batch.images, epoch, read++) }),
   );
   let batches: ReadBatch[] = [];
-  for await (const one of all) {
+  for await (const one of ahead) {
     batches.push(one);
     if (batches.length < accumulate) continue;
     yield { source, batches };

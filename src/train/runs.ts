@@ -13,7 +13,9 @@ export interface TrainingRun {
   state: 'running' | 'ended' | 'stopped';
   /** Epochs that were finished. */
   epochs: number;
-  /** The epoch with the highest validation BLEU-4. */
+  /** Epochs that it is to have. */
+  allEpochs: number;
+  /** The epoch with the highest validation score. */
   best: EpochEntry | null;
   /** The latest entry of each kind. */
   lastEpoch: EpochEntry | null;
@@ -64,24 +66,35 @@ function readRun(directory: string): TrainingRun {
   return {
     directory,
     config,
-    state: stateOf(directory, config, lastEpoch, best),
+    state: stateOf(directory, config, epochs),
     epochs: lastEpoch?.epoch ?? 0,
+    allEpochs: allEpochs(config, epochs),
     best,
     lastEpoch,
     lastStep,
   };
 }
 
-function stateOf(
-  directory: string,
-  { training: { epochs, patience } }: Config,
-  last: EpochEntry | null,
-  best: EpochEntry | null,
-): TrainingRun['state'] {
+/** Epochs before self-critical training, where that has begun. */
+function epochsBefore(epochs: readonly EpochEntry[]): number | null {
+  const first = epochs.find(({ reward }) => reward !== undefined);
+  return first ? first.epoch - 1 : null;
+}
+
+function allEpochs({ training }: Config, epochs: readonly EpochEntry[]): number {
+  return (epochsBefore(epochs) ?? training.epochs) + (training.selfCritical?.epochs ?? 0);
+}
+
+function stateOf(directory: string, config: Config, epochs: readonly EpochEntry[]): TrainingRun['state'] {
   if (ownerOfLock(join(directory, 'lock')) !== undefined) return 'running';
-  const done = last?.epoch ?? 0;
-  const impatient = patience !== null && best !== null && done - best.epoch >= patience;
-  return done >= epochs || impatient ? 'ended' : 'stopped';
+  const { patience, selfCritical } = config.training;
+  const done = epochs.at(-1)?.epoch ?? 0;
+  if (done >= allEpochs(config, epochs)) return 'ended';
+  const before = epochsBefore(epochs);
+  if (patience === null || (selfCritical && before === null)) return 'stopped';
+  // Patience begins anew with a stage.
+  const best = epochs.findLast((entry) => entry.best)?.epoch ?? 0;
+  return done - Math.max(best, before ?? 0) >= patience ? 'ended' : 'stopped';
 }
 
 /** Settings that are not the same in all runs, with the value of each run as text. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { readGolden } from '../../tests/helpers.js';
-import { trainingSchema, type TrainingConfig } from '../config/schema.js';
+import { trainingSchema, type TrainingConfig } from '../config/index.js';
 import { nextPlateau, noPlateau, shareOfRate, type Plateau } from './schedule.js';
 
 const { schedules, scores } = readGolden('optimizers.json') as {

@@ -30,12 +30,14 @@ export interface Position {
   seconds: number;
   secondsSince: number;
   /** Of the epoch up to its last entry in the journal. */
-  total: { loss: number; tokens: number; seconds: number };
+  total: { loss: number; reward: number; tokens: number; seconds: number };
   /** Steps since that entry. */
   unreported: StepLoss[];
   best: EpochEntry | null;
   epochsWithoutGain: number;
   plateau: Plateau;
+  /** Epochs and steps before self-critical training began; null: it did not. */
+  selfCritical: { epoch: number; step: number } | null;
   /** Length of `metrics.jsonl`. */
   journalBytes: number;
 }
@@ -46,11 +48,12 @@ export const beginning: Readonly<Position> = {
   step: 0,
   seconds: 0,
   secondsSince: 0,
-  total: { loss: 0, tokens: 0, seconds: 0 },
+  total: { loss: 0, reward: 0, tokens: 0, seconds: 0 },
   unreported: [],
   best: null,
   epochsWithoutGain: 0,
   plateau: noPlateau,
+  selfCritical: null,
   journalBytes: 0,
 };
 
@@ -74,14 +77,20 @@ const manifestSchema = headSchema.extend({
   position: z.object({
     ...{ epoch: z.number(), batch: z.number(), step: z.number(), seconds: z.number() },
     ...{ secondsSince: z.number(), epochsWithoutGain: z.number(), journalBytes: z.number() },
-    total: z.object({ loss: z.number(), tokens: z.number(), seconds: z.number() }),
+    total: z.object({
+      ...{ loss: z.number(), reward: z.number().default(0), tokens: z.number(), seconds: z.number() },
+    }),
     unreported: z.array(
-      z.object({ step: z.number(), loss: z.number(), gradientNorm: z.number(), tokens: z.number() }),
+      z.object({
+        ...{ step: z.number(), loss: z.number(), gradientNorm: z.number(), tokens: z.number() },
+        reward: z.number().optional(),
+      }),
     ),
     best: z
       .looseObject({ epoch: z.number(), validation: z.looseObject({ bleu: z.array(z.number()) }) })
       .nullable(),
     plateau: z.object({ best: z.number(), bad: z.number(), factor: z.number() }),
+    selfCritical: z.object({ epoch: z.number(), step: z.number() }).nullable().default(null),
   }),
 });
 

@@ -18,13 +18,21 @@ import {
   type Optimizer,
   type Update,
 } from './optimizers/index.js';
+import { perCaption, type Lesson, type Moment, type Objective } from './objectives/index.js';
 import type { Source } from './sources.js';
 
 export interface StepResult {
-  /** Mean cross-entropy per token, nats; the caller disposes it. */
+  /** Mean loss per token, nats; the caller disposes it. */
   loss: tf.Scalar;
   /** Global gradient norm before clipping; the caller disposes it. */
   gradientNorm: tf.Scalar;
+  /** Norm of each gradient before clipping (K), and their names; the caller disposes it. */
+  norms: tf.Tensor1D;
+  names: string[];
+  /** Target tokens. */
+  tokens: number;
+  /** Mean CIDEr-D of sampled captions, where there were some. */
+  reward?: number;
 }
 
 /** A batch with what is read for it. */
@@ -34,8 +42,10 @@ export interface MicroBatch {
   /** what that is */
   gives: Source['gives'];
   batch: CaptionBatch;
-  /** of the dropout masks */
+  /** of the dropout masks and what is drawn */
   seed: number;
+  /** of the stage so far, with a fraction */
+  epochs: number;
 }
 
 interface Part {
@@ -44,9 +54,11 @@ interface Part {
   updates: Map<string, Update>;
 }
 
-/** A loss with its gradients, both the caller's. */
+/** A loss with its gradients, all of them the caller's. */
 interface Backward {
   loss: tf.Scalar;
+  tokens: number;
+  reward?: number;
   encoder: Gradients;
   decoder: Gradients;
 }
@@ -61,6 +73,7 @@ export class TrainingStep {
     private readonly config: Config,
     private readonly encoder: Encoder,
     private readonly decoder: Decoder,
+    private readonly objective: Objective,
   ) {
     const { training } = config;
     const part = (prefix: string, variables: Map<string, tf.Variable>, learningRate: number): Part => ({
@@ -95,7 +108,7 @@ export class TrainingStep {
    * @param share of the learning rates, by the schedule
    */
   run(batches: readonly MicroBatch[], share: number): StepResult {
-    const { loss, gradients } = this.accumulated(batches);
+    const { loss, gradients, tokens, reward } = this.accumulated(batches);
     mark('clipping');
     const { clipNorm, clipValue } = this.config.training;
     const bounded = clipValue === null ? gradients : clipByValue(gradients, clipValue);
@@ -116,67 +129,101 @@ export class TrainingStep {
     }
     this.average?.update();
     tf.dispose([...gradients.values(), ...bounded.values(), ...clipped.gradients.values()]);
-    return { loss, gradientNorm: clipped.norm };
+    return {
+      ...{ loss, tokens, reward },
+      gradientNorm: clipped.norm,
+      norms: clipped.norms,
+      names: [...bounded.keys()],
+    };
   }
 
   /** Mean loss per token of all batches, and its gradients in one name space. */
-  private accumulated(batches: readonly MicroBatch[]): { loss: tf.Scalar; gradients: Gradients } {
-    const all = batches.reduce((sum, { batch }) => sum + batch.tokens, 0);
-    let loss: tf.Scalar | undefined;
-    const gradients: Gradients = new Map();
-    for (const { input, gives, batch, seed } of batches) {
-      const one =
-        gives === 'features'
-          ? this.decoderOnly(input, batch, seed)
-          : this.throughEncoder(input as tf.Tensor4D, gives.after, batch, seed);
-      const named: [string, tf.Tensor][] = [
-        ...[...one.encoder].map(([name, gradient]): [string, tf.Tensor] => [`encoder.${name}`, gradient]),
-        ...[...one.decoder].map(([name, gradient]): [string, tf.Tensor] => [`decoder.${name}`, gradient]),
-      ];
-      if (batches.length === 1) return { loss: one.loss, gradients: new Map(named) };
-      const share = batch.tokens / all;
-      const add = <T extends tf.Tensor>(sum: T | undefined, part: T): T => {
-        const next = tf.tidy(() => (sum ? tf.add<T>(sum, tf.mul(part, share)) : tf.mul<T>(part, share)));
-        tf.dispose([part, ...(sum ? [sum] : [])]);
-        return next;
-      };
-      loss = add(loss, one.loss);
-      for (const [name, gradient] of named) gradients.set(name, add(gradients.get(name), gradient));
-    }
-    return { loss: loss!, gradients };
+  private accumulated(batches: readonly MicroBatch[]): Omit<Backward, 'encoder' | 'decoder'> & {
+    gradients: Gradients;
+  } {
+    const results = batches.map((batch) =>
+      batch.gives === 'features'
+        ? this.decoderOnly(batch)
+        : this.throughEncoder(batch, batch.input as tf.Tensor4D, batch.gives.after),
+    );
+    const named = results.map(
+      ({ encoder, decoder }): Gradients =>
+        new Map([
+          ...[...encoder].map(([name, gradient]) => [`encoder.${name}`, gradient] as const),
+          ...[...decoder].map(([name, gradient]) => [`decoder.${name}`, gradient] as const),
+        ]),
+    );
+    if (results.length === 1) return { ...results[0], gradients: named[0] };
+    const tokens = results.reduce((sum, result) => sum + result.tokens, 0);
+    const shares = results.map((result) => result.tokens / tokens);
+    const mean = <T extends tf.Tensor>(parts: T[]): T => {
+      const sum = tf.tidy(() => tf.addN(parts.map((part, i) => tf.mul<T>(part, shares[i]))));
+      tf.dispose(parts);
+      return sum;
+    };
+    return {
+      loss: mean(results.map(({ loss }) => loss)),
+      gradients: new Map(
+        [...named[0].keys()].map((name) => [name, mean(named.map((gradients) => gradients.get(name)!))]),
+      ),
+      tokens,
+      ...(results[0].reward !== undefined && {
+        reward: results.reduce((sum, { reward }) => sum + reward!, 0) / results.length,
+      }),
+    };
   }
 
-  /** What the decoder is asked for. */
-  private options(seed: number) {
-    const { labelSmoothing, doublyStochastic } = this.config.training;
-    return { training: true, seed, labelSmoothing, doublyStochastic };
-  }
-
-  private decoderOnly(features: tf.Tensor, batch: CaptionBatch, seed: number): Backward {
-    const rows = perCaption(features, batch);
-    const { loss, gradients } = this.decoder.lossAndGradients(rows, batch, this.options(seed));
+  private decoderOnly({ input: features, batch, seed, epochs }: MicroBatch): Backward {
+    mark('captions');
+    const lesson = this.lesson(() => features, batch, { seed, epochs });
+    const rows = perCaption(features, lesson.batch);
+    const { loss, gradients } = this.decoder.lossAndGradients(rows, lesson.batch, {
+      ...this.objective.options,
+      seed,
+    });
     if (rows !== features) rows.dispose();
-    return { loss, encoder: new Map<string, tf.Tensor>(), decoder: gradients };
+    return {
+      loss,
+      tokens: lesson.batch.tokens,
+      reward: lesson.reward,
+      encoder: new Map<string, tf.Tensor>(),
+      decoder: gradients,
+    };
+  }
+
+  /** @param features what is made in it does not outlive the call */
+  private lesson(features: () => tf.Tensor, batch: CaptionBatch, moment: Moment): Lesson {
+    let lesson!: Lesson;
+    tf.tidy(() => {
+      lesson = this.objective.lesson(features, batch, moment);
+    });
+    return lesson;
   }
 
   private throughEncoder(
+    { batch, seed, epochs }: MicroBatch,
     input: tf.Tensor4D,
     given: string | null,
-    batch: CaptionBatch,
-    seed: number,
   ): Backward {
     const { stage } = this.config.encoder;
     const { stages, trainedFrom } = this.encoder;
     // What is frozen runs outside of automatic differentiation, which would keep all of its maps.
     const after = stages[stages.indexOf(trainedFrom!) - 1] ?? null;
     const maps = after === given ? input : this.encoder.forward(input, after, { after: given });
+    const features = (training: boolean) =>
+      poolForDecoder(this.encoder, this.decoder, this.encoder.forward(maps, stage, { after, training }));
+    mark('captions');
+    const lesson = this.lesson(() => features(false), batch, { seed, epochs });
     const variables = [...this.parts.encoder.variables.values(), ...this.parts.decoder.variables.values()];
     mark('encoder and decoder');
-    const { value: loss, grads } = tf.variableGrads(() => {
-      const map = this.encoder.forward(maps, stage, { after, training: true });
-      const features = poolForDecoder(this.encoder, this.decoder, map);
-      return this.decoder.loss(perCaption(features, batch), batch, this.options(seed));
-    }, variables);
+    const { value: loss, grads } = tf.variableGrads(
+      () =>
+        this.decoder.loss(perCaption(features(true), lesson.batch), lesson.batch, {
+          ...this.objective.options,
+          seed,
+        }),
+      variables,
+    );
     if (maps !== input) maps.dispose();
     const of = (part: Part): Gradients => {
       const gradients: Gradients = new Map();
@@ -186,7 +233,13 @@ export class TrainingStep {
       }
       return gradients;
     };
-    return { loss, encoder: of(this.parts.encoder), decoder: of(this.parts.decoder) };
+    return {
+      loss,
+      tokens: lesson.batch.tokens,
+      reward: lesson.reward,
+      encoder: of(this.parts.encoder),
+      decoder: of(this.parts.decoder),
+    };
   }
 
   /** What the optimizers know, by `encoder.` and `decoder.`, and the averages, by `average.`. */
@@ -232,10 +285,4 @@ function checkGroups({ groups }: TrainingConfig, variables: ReadonlyMap<string, 
       hint: `they are ${[...variables.keys()].slice(0, 4).join(', ')}, ...`,
     });
   }
-}
-
-/** Features of each image (U, ...) as features of each caption (B, ...). */
-function perCaption(features: tf.Tensor, { images, imageOfRow }: CaptionBatch): tf.Tensor {
-  if (images.length === imageOfRow.length) return features; // in the order of the rows
-  return tf.tidy(() => tf.gather(features, tf.tensor1d(imageOfRow, 'int32')));
 }

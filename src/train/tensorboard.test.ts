@@ -24,7 +24,7 @@ it('writes records as TensorFlow does, with scalars and captions', () => {
   });
   board.add({
     ...{ event: 'epoch', epoch: 2, step: 302, trainLoss: 2, best: true, wordsPerSecond: 1, seconds: 40 },
-    validation: { images: 1, bleu: [0.5, 0.4, 0.3, 0.25] },
+    validation: { images: 1, bleu: [0.5, 0.4, 0.3, 0.25], ciderD: 0.5 },
     samples: [{ image: 'a.jpg', caption: 'A dog' }],
   });
   const [name] = readdirSync(folder);

@@ -30,6 +30,7 @@ export class TensorBoard {
         step,
         summary([
           scalar('training/loss', entry.loss),
+          ...(entry.reward === undefined ? [] : [scalar('training/reward', entry.reward)]),
           scalar('training/gradient norm', entry.gradientNorm),
           scalar('training/learning rate', entry.learningRate),
           scalar('speed/words per second', entry.wordsPerSecond),
@@ -42,6 +43,7 @@ export class TensorBoard {
       step,
       summary([
         ...entry.validation.bleu.map((value, i) => scalar(`validation/BLEU-${i + 1}`, value)),
+        scalar('validation/CIDEr-D', entry.validation.ciderD),
         scalar('training/loss of the epoch', entry.trainLoss),
         string('validation/captions', captions),
       ]),

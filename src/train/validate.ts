@@ -1,11 +1,11 @@
-/** Free-running greedy captions of the validation split and their corpus BLEU. */
+/** Free-running greedy captions of the validation split and their scores. */
 import type { Config } from '../config/index.js';
 import type { Log } from '../core/index.js';
 import { tokenize } from '../data/index.js';
 import { captionFeatures } from '../infer/index.js';
-import { bleu } from '../metrics/index.js';
+import { bleu, ciderD } from '../metrics/index.js';
 import type { TrainingData } from './data.js';
-import type { EpochEntry } from './journal.js';
+import type { EpochEntry, ValidationScores } from './journal.js';
 
 /** Captions that the journal keeps. */
 const SAMPLES = 5;
@@ -26,12 +26,27 @@ export async function validate(
     split.map(({ image }) => image),
     { batchSize, maxWords, log },
   );
-  const result = bleu(
-    captions.map(({ words }) => words),
-    split.map((image) => image.captions.map((caption) => tokenize(caption, config.text.tokenizer))),
+  const hypotheses = captions.map(({ words }) => words);
+  const references = split.map((image) =>
+    image.captions.map((caption) => tokenize(caption, config.text.tokenizer)),
   );
   return {
-    validation: { images: split.length, bleu: [...result.bleu] },
+    validation: {
+      images: split.length,
+      bleu: [...bleu(hypotheses, references).bleu],
+      ciderD: ciderD(hypotheses, references).score,
+    },
     samples: captions.slice(0, SAMPLES).map(({ text }, i) => ({ image: split[i].image, caption: text })),
   };
+}
+
+/** What epochs are compared by; higher is better. */
+export function scoreOf({ bleu, ciderD }: ValidationScores, { validation }: Config): number {
+  return validation.score === 'cider-d' ? ciderD : bleu[3];
+}
+
+/** As in `BLEU-1..4 61.3 / 42.9 / 29.5 / 20.1, CIDEr-D 47.2`. */
+export function describeScores({ bleu, ciderD }: ValidationScores): string {
+  const percent = (value: number) => (100 * value).toFixed(1);
+  return `BLEU-1..4 ${bleu.map(percent).join(' / ')}, CIDEr-D ${percent(ciderD)}`;
 }

@@ -32,7 +32,7 @@ function embed(table: tf.Tensor, ids: Int32Array): tf.Tensor2D {
   return tf.matMul(tf.cast(hot, 'float32') as tf.Tensor2D, table as tf.Tensor2D); // (N, E)
 }
 
-/** Mean over all words, with the logits from the hidden states of all steps. */
+/** Sum over all words of their shares, with the logits from the hidden states of all steps. */
 function crossEntropy(
   p: Lookup,
   projection: string,
@@ -44,8 +44,9 @@ function crossEntropy(
   const logits = linear(hidden, weight, p(`${projection}.bias`)); // (N, V)
   const hot = tf.oneHot(tf.tensor1d(packed.targets.slice(0, packed.words), 'int32'), weight.shape[1]!);
   const logs = tf.logSoftmax(logits);
-  const ofTargets = tf.mean(tf.sum(tf.mul(logs, hot), 1));
-  return tf.neg(tf.add(tf.mul(ofTargets, 1 - smoothing), tf.mul(tf.mean(logs), smoothing))) as tf.Scalar;
+  const ofTargets = tf.sum(tf.mul(logs, hot), 1);
+  const wanted = tf.add(tf.mul(ofTargets, 1 - smoothing), tf.mul(tf.mean(logs, 1), smoothing)); // (N)
+  return tf.neg(tf.sum(tf.mul(wanted, tf.tensor1d(packed.shares.slice(0, packed.words))))) as tf.Scalar;
 }
 
 function first(x: tf.Tensor2D, rows: number): tf.Tensor2D {

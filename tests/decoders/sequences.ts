@@ -83,11 +83,13 @@ export function sequenceCases(): void {
       ['equal lengths', [3, 3], true],
       ['a single word', [1], true],
       ['smoothed labels', [6, 6, 4, 3, 3, 1], true, { labelSmoothing: 0.2 }],
+      ['weighted captions', [6, 6, 4, 3, 3, 1], true, { weights: [1, -2, 0, 0.5, 3, -1] }],
       ['attention spread over all places', [6, 6, 4, 3, 3, 1], true, { doublyStochastic: 0.7 }],
-    ] as const)('%s', (_case, lengths, training, more: SequenceOptions = {}) => {
+    ] as const)('%s', (_case, lengths, training, given: SequenceOptions & { weights?: readonly number[] } = {}) => {
+      const { weights, ...more } = given;
       if (more.doublyStochastic && config.type === 'lstm') return;
       const decoder = make(config);
-      const batch = batchOf([...lengths]);
+      const batch = { ...batchOf([...lengths]), ...(weights && { weights: Float32Array.from(weights) }) };
       const features = tf.variable(featuresOf(config, batch.size));
       const names = new Map([...decoder.variables()].map(([name, variable]) => [variable.name, name]));
       const list = [...decoder.variables().values(), features];

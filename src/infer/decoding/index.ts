@@ -10,4 +10,5 @@ export {
   type SearchOptions,
   type Strategy,
 } from './options.js';
+export { draw } from './sampling.js';
 export { ban, blockRepeats, forcedPrefix, minimumLength, type DecodingRule } from './rules.js';

@@ -21,6 +21,8 @@ export interface PackedBatch {
   inputs: Int32Array;
   /** word ids to predict, (N) */
   targets: Int32Array;
+  /** what each word's cross-entropy counts for in the loss, (N): its caption's weight over the number of words */
+  shares: Float32Array;
 }
 
 /** The steps' rows as one list, filled up with zeros: (rows[t], k) for each t -> (N, k). */
@@ -51,11 +53,13 @@ export function pack(batch: TeacherForcedBatch): PackedBatch {
   const filling = Math.ceil(words / MULTIPLE) * MULTIPLE - words;
   const inputs = new Int32Array(words + filling);
   const targets = new Int32Array(words + filling);
+  const shares = new Float32Array(words + filling);
   rows.forEach((n, t) => {
     for (let b = 0; b < n; b++) {
       inputs[offsets[t] + b] = batch.inputs[b * steps + t];
       targets[offsets[t] + b] = batch.targets[b * steps + t];
+      shares[offsets[t] + b] = (batch.weights?.[b] ?? 1) / words;
     }
   });
-  return { rows, offsets, words, filling, inputs, targets };
+  return { rows, offsets, words, filling, inputs, targets, shares };
 }

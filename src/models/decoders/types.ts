@@ -59,6 +59,8 @@ export interface TeacherForcedBatch {
   targets: Int32Array;
   /** targets of each caption, falling, (B) */
   lengths: Int32Array;
+  /** What the cross-entropy of each caption's words counts for in the loss, (B); 1 unless given, and it may be negative. */
+  weights?: Float32Array;
 }
 
 export interface SequenceOptions {
@@ -76,7 +78,7 @@ export interface SequenceOptions {
 }
 
 export interface LossAndGradients {
-  /** mean cross-entropy over all targets, nats, with what the options add */
+  /** mean cross-entropy over all targets, nats, each times its caption's weight, with what the options add */
   loss: tf.Scalar;
   /** by parameter name, in the layout of `variables()` */
   gradients: Map<string, tf.Tensor>;

@@ -2,7 +2,6 @@
 import { mark } from '../../core/index.js';
 import { isNative, nativeOp, tf, type MatrixProducts } from '../../backend/index.js';
 import type { PackedBatch } from './packed.js';
-import { firstRows } from './rows.js';
 import type { SequenceRequest } from './sequence-operation.js';
 
 /** Rows `ids` of the table, (V, E) -> (N, E). */
@@ -66,13 +65,13 @@ export type ProjectionResult = {
   /** by parameter */
   weight?: tf.Tensor2D;
   bias?: tf.Tensor;
-  /** (N, H); what stands behind the words means nothing */
+  /** (N, H), zero behind the words */
   dHidden?: tf.Tensor2D;
 };
 
 /**
- * Dropout, vocabulary projection and mean cross-entropy, for all words in one matrix product each way. The division
- * by the number of words is applied to the small factors, never to the (N, V) gradient.
+ * Dropout, vocabulary projection and cross-entropy, for all words in one matrix product each way. Each word's share of
+ * the loss is applied to the small factors, never to the (N, V) gradient.
  * @param hidden (N, H), zero behind the words
  * @param mask dropout, (N, H)
  */
@@ -82,22 +81,22 @@ export function projectionLoss(
   mask: tf.Tensor2D | null,
   weight: tf.Tensor2D,
   bias: tf.Tensor,
-  { targets, words }: PackedBatch,
+  { targets, shares }: PackedBatch,
   { gradients, labelSmoothing }: Pick<SequenceRequest, 'gradients' | 'labelSmoothing'>,
 ): ProjectionResult {
   return tf.tidy((): ProjectionResult => {
     const dropped: tf.Tensor2D = mask ? tf.mul(hidden, mask) : hidden;
     const logits: tf.Tensor2D = tf.add(products.matMul(dropped, weight), bias); // (N, V)
     const { losses, dLogits } = crossEntropy(logits, targets, labelSmoothing);
-    const loss = tf.mean(firstRows(losses, words)) as tf.Scalar;
+    const share = tf.tensor2d(shares, [shares.length, 1]);
+    const loss = tf.sum(tf.mul(losses, tf.reshape(share, [-1]))) as tf.Scalar;
     if (!gradients) return { loss };
     mark('backward of the projection');
-    const share = 1 / words;
     const dDropped = products.matMul(dLogits, weight, false, true); // (N, H)
     return {
       loss,
       weight: products.matMul(tf.mul(dropped, share), dLogits, true), // (H, V)
-      bias: tf.mul(tf.sum(firstRows(dLogits, words), 0), share), // (V)
+      bias: tf.reshape(tf.matMul(share, dLogits, true), [-1]), // (V)
       dHidden: tf.mul(dDropped, mask ? tf.mul(mask, share) : share) as tf.Tensor2D,
     };
   });

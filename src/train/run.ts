@@ -1,0 +1,371 @@
+/** The training loop: stages of epochs of steps, free-running validation after each epoch, best and last checkpoint. */
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { tf } from '../backend/index.js';
+import {
+  modelState,
+  readCheckpointWeights,
+  saveCheckpoint,
+  type CheckpointMetrics,
+} from '../checkpoint/index.js';
+import type { Config } from '../config/index.js';
+import { mark, messageOf, Random, UserError, type Log, type ProfileRow } from '../core/index.js';
+import { partOf, type StateDict } from '../models/index.js';
+import type { TrainingData } from './data.js';
+import { LeakCounter, withMemoryAdvice } from './guards.js';
+import type { EpochEntry, Journal, JournalEntry } from './journal.js';
+import { LossMeter, progressNote } from './losses.js';
+import type { OwnOutput } from './output.js';
+import { readSteps, type ReadBatch } from './read-steps.js';
+import { nextPlateau, noPlateau } from './schedule.js';
+import type { Source } from './sources.js';
+import { stageOf, type Stage } from './stages.js';
+import { beginning, saveState, type Position, type TrainingState } from './state.js';
+import { TrainingStep, type MicroBatch, type StepResult } from './step.js';
+import { TensorBoard } from './tensorboard.js';
+import { describeScores, scoreOf, validate } from './validate.js';
+
+export interface TrainingResult {
+  /** `config.output`, with `best/`, `last/`, `state/`, `tensorboard/`, `config.yaml` and `metrics.jsonl`. */
+  output: string;
+  /** The epoch with the highest validation score (`validation.score`); null when none was finished. */
+  best: EpochEntry | null;
+  entries: JournalEntry[];
+  interrupted: boolean;
+  /** Where the time went, if that was asked for. */
+  profile?: ProfileRow[];
+}
+
+/** What a training is given. */
+export interface RunContext {
+  config: Config;
+  data: TrainingData;
+  /** What computes: `native` or `wasm`. */
+  backend: string;
+  output: OwnOutput;
+  log: Log;
+  signal: AbortSignal | undefined;
+}
+
+export class Run {
+  private readonly config: Config;
+  private readonly data: TrainingData;
+  private readonly log: Log;
+  private readonly position: Position;
+  private stage: Stage;
+  private step: TrainingStep;
+  private readonly leaks: LeakCounter;
+  private lastSave = performance.now();
+  private journal!: Journal;
+  private board: TensorBoard | undefined;
+
+  /** @param saved what to go on from */
+  constructor(
+    private readonly context: RunContext,
+    saved: TrainingState | undefined,
+  ) {
+    const { config, data, log } = context;
+    this.config = config;
+    this.data = data;
+    this.log = log;
+    this.leaks = new LeakCounter(log);
+    this.position = saved?.position ?? structuredClone(beginning);
+    this.stage = stageOf(config, data, this.position);
+    if (saved) this.loadModel(saved.model);
+    this.step = this.newStep();
+    if (!saved) return;
+    this.step.loadState(saved.optimizer);
+    const { epoch, batch, step } = this.position;
+    log.info(`going on in epoch ${epoch} behind batch ${batch}, step ${step}`);
+  }
+
+  private newStep(): TrainingStep {
+    return new TrainingStep(this.config, this.data.encoder, this.data.decoder, this.stage.objective);
+  }
+
+  private loadModel(model: StateDict): void {
+    this.data.encoder.loadState(partOf(model, 'encoder.'));
+    this.data.decoder.loadState(partOf(model, 'decoder.'));
+  }
+
+  async run(journal: Journal): Promise<TrainingResult> {
+    this.journal = journal;
+    const { output } = this.config;
+    try {
+      if (this.ended) {
+        this.log.info('all epochs are done; --set training.epochs=N makes it longer');
+      } else {
+        this.board = new TensorBoard(join(output, 'tensorboard'), this.position.step);
+      }
+      while (!this.ended && !this.stopped) {
+        if (this.stageEnded) {
+          await this.beginSelfCritical();
+          continue;
+        }
+        await this.trainEpoch();
+        if (this.stopped) await this.leave();
+        else await this.finishEpoch();
+      }
+      if (this.stopped && !this.ended) {
+        this.log.warn(`stopped at step ${this.position.step}; go on with showtell train --resume ${output}`);
+      }
+    } finally {
+      this.step.dispose();
+    }
+    return {
+      output,
+      best: this.position.best,
+      entries: this.journal.entries,
+      interrupted: this.stopped && !this.ended,
+    };
+  }
+
+  /** By its epochs, or by patience. */
+  private get stageEnded(): boolean {
+    const { patience } = this.config.training;
+    const { epoch, epochsWithoutGain } = this.position;
+    return epoch > this.stage.lastEpoch || (patience !== null && epochsWithoutGain >= patience);
+  }
+
+  private get ended(): boolean {
+    const more = this.stage.name === 'cross-entropy' && this.config.training.selfCritical !== null;
+    return this.stageEnded && !more;
+  }
+
+  /** Its own optimizer, on the weights of the best checkpoint. */
+  private async beginSelfCritical(): Promise<void> {
+    const { position } = this;
+    const { state } = await readCheckpointWeights(join(this.config.output, 'best'));
+    this.loadModel(state);
+    position.selfCritical = { epoch: position.epoch - 1, step: position.step };
+    Object.assign(position, { epochsWithoutGain: 0, plateau: noPlateau } satisfies Partial<Position>);
+    this.stage = stageOf(this.config, this.data, position);
+    this.step.dispose();
+    this.step = this.newStep();
+    this.log.info(`self-critical training begins, with the weights of epoch ${position.best!.epoch}`);
+    this.saveState();
+  }
+
+  private record(entry: JournalEntry): void {
+    this.writing(this.config.output, () => {
+      this.journal.add(entry);
+      this.board?.add(entry);
+    });
+  }
+
+  /** @throws UserError where the disk does not take it: what was saved before is whole */
+  private writing(path: string, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      throw new UserError(`${path} cannot be written: ${messageOf(error)}`, {
+        hint: `mend that, then go on from the last save with showtell train --resume ${this.config.output}`,
+        cause: error,
+      });
+    }
+  }
+
+  private get stopped(): boolean {
+    return this.context.signal?.aborted ?? false;
+  }
+
+  /** After Ctrl-C within an epoch. */
+  private async leave(): Promise<void> {
+    const { epoch, batch, total } = this.position;
+    const loss = total.tokens > 0 ? total.loss / total.tokens : null;
+    // The checkpoint of the epoch before, with its scores, is as good where none of this one was trained.
+    if (batch > 0) await this.averaged(() => this.saveCheckpoint('last', epoch - 1, loss, null));
+    this.saveState();
+  }
+
+  private takeStep(source: Source, batches: ReadBatch[]): StepResult {
+    const { position } = this;
+    position.step++;
+    const epochs = position.epoch - 1 - this.stage.before.epoch;
+    const micro = batches.map(({ batch, input }, i): MicroBatch => {
+      const place = i === 0 ? [position.step] : [position.step, i];
+      const seed = Random.for(this.config.seed, 'dropout', ...place).integer(2 ** 31);
+      const done = epochs + (position.batch + i) / this.stage.batches.count;
+      return { input: input(), gives: source.gives, batch, seed, epochs: done };
+    });
+    try {
+      return this.step.run(micro, this.stage.shareOfRates(position));
+    } catch (error) {
+      throw withMemoryAdvice(error, position.step, this.config.encoder.train !== 'none');
+    } finally {
+      tf.dispose(micro.map(({ input }) => input));
+      position.batch += batches.length;
+    }
+  }
+
+  /** Of all stages, as far as that is known. */
+  private get lastEpoch(): number {
+    const next = this.stage.name === 'cross-entropy' ? this.config.training.selfCritical : null;
+    return this.stage.lastEpoch + (next?.epochs ?? 0);
+  }
+
+  /** From where the position says to the end of its epoch, or to Ctrl-C. */
+  private async trainEpoch(): Promise<void> {
+    const { training } = this.config;
+    const { position, stage } = this;
+    const { epoch, total } = position;
+    const bar = this.log.progress(`epoch ${epoch}/${this.lastEpoch}`, stage.batches.count);
+    const meter = new LossMeter([...position.unreported]);
+    let since = performance.now() - 1000 * position.secondsSince;
+
+    const report = (): void => {
+      const { loss, gradientNorm, tokens, reward } = meter.read();
+      const seconds = (performance.now() - since) / 1000;
+      since = performance.now();
+      position.seconds += seconds;
+      total.loss += loss * tokens;
+      total.reward += (reward ?? 0) * tokens;
+      total.tokens += tokens;
+      total.seconds += seconds;
+      const wordsPerSecond = tokens / seconds;
+      this.record({
+        event: 'step',
+        epoch,
+        step: position.step,
+        loss,
+        ...(reward !== undefined && { reward }),
+        gradientNorm,
+        learningRate: training.learningRate * stage.shareOfRates(position),
+        wordsPerSecond,
+        seconds: position.seconds,
+      });
+    };
+    const note = (): void => {
+      position.unreported = [...meter.settle()];
+      position.secondsSince = (performance.now() - since) / 1000;
+    };
+
+    try {
+      mark('waiting for data');
+      for await (const { source, batches } of readSteps(
+        this.data,
+        stage.batches,
+        position,
+        training.accumulate,
+      )) {
+        if (this.stopped) break;
+        mark('to the device');
+        const images = batches.flatMap(({ batch }) => batch.images);
+        meter.add(this.takeStep(source, batches), position.step, images);
+        this.leaks.count(meter.tensors);
+        mark('logging');
+        if (meter.count >= training.logEvery) report();
+        bar.update(position.batch, progressNote(total));
+        if (performance.now() - this.lastSave >= training.saveEvery * 60_000) {
+          mark('checkpoint');
+          note();
+          this.saveState();
+        }
+        // A turn of the event loop, so that Ctrl-C and the bar get their time.
+        await setImmediate();
+        mark('waiting for data');
+      }
+      if (this.stopped) note();
+      else if (meter.count > 0) report();
+    } finally {
+      meter.dispose();
+      bar.end();
+    }
+  }
+
+  /** With the averages in place of the weights, where there are any. */
+  private async averaged<T>(work: () => T | Promise<T>): Promise<T> {
+    const { average } = this.step;
+    return average ? average.during(work) : work();
+  }
+
+  private async finishEpoch(): Promise<void> {
+    mark('validation');
+    const { position } = this;
+    const { epoch, step, total, seconds } = position;
+    const { validation, samples } = await this.averaged(() =>
+      validate(this.config, this.data, epoch, this.log),
+    );
+    const score = scoreOf(validation, this.config);
+    const better = !position.best || score > scoreOf(position.best.validation, this.config);
+    const trainLoss = total.loss / total.tokens;
+    const wordsPerSecond = total.tokens / total.seconds;
+    const entry: EpochEntry = {
+      event: 'epoch',
+      epoch,
+      step,
+      trainLoss,
+      ...(this.stage.name === 'self-critical' && { reward: total.reward / total.tokens }),
+      validation,
+      samples,
+      best: better,
+      wordsPerSecond,
+      seconds,
+    };
+    mark('checkpoint');
+    if (better) position.best = entry;
+    await this.averaged(() => {
+      this.saveCheckpoint('last', epoch, trainLoss, validation);
+      if (better) this.saveCheckpoint('best', epoch, trainLoss, validation);
+    });
+    this.record(entry);
+    Object.assign(position, {
+      epoch: epoch + 1,
+      batch: 0,
+      secondsSince: 0,
+      unreported: [],
+      total: structuredClone(beginning.total),
+      plateau: nextPlateau(position.plateau, score, this.config.training),
+      epochsWithoutGain: better ? 0 : position.epochsWithoutGain + 1,
+    } satisfies Partial<Position>);
+    this.saveState();
+    mark(undefined);
+    const learnt =
+      entry.reward === undefined
+        ? `loss ${trainLoss.toFixed(3)}`
+        : `reward ${(100 * entry.reward).toFixed(1)}`;
+    this.log.info(
+      `epoch ${epoch}: ${learnt}, ${wordsPerSecond.toFixed(0)} words/s, ` +
+        `validation ${describeScores(validation)}${better ? ' (best)' : ''}`,
+    );
+  }
+
+  private saveState(): void {
+    const { encoder, decoder, fingerprint } = this.data;
+    this.context.output.check();
+    this.position.journalBytes = this.journal.sync();
+    saveState(this.config.output, {
+      position: this.position,
+      fingerprint,
+      backend: this.context.backend,
+      model: modelState(encoder, decoder),
+      optimizer: this.step.stateDict(),
+    });
+    this.lastSave = performance.now();
+  }
+
+  private saveCheckpoint(
+    name: 'best' | 'last',
+    epoch: number,
+    trainLoss: number | null,
+    validation: EpochEntry['validation'] | null,
+  ): void {
+    const metrics: CheckpointMetrics = {
+      epoch,
+      step: this.position.step,
+      ...(this.stage.name === 'self-critical' && { selfCritical: true }),
+      trainLoss,
+      validation: validation && {
+        ...validation,
+        tokenizer: this.config.text.tokenizer,
+        maxWords: this.config.validation.maxWords,
+      },
+      seconds: this.position.seconds,
+      trainImages: this.data.train.length,
+      trainCaptions: this.data.train.reduce((sum, { captions }) => sum + captions.length, 0),
+    };
+    this.context.output.check();
+    const directory = join(this.config.output, name);
+    this.writing(directory, () => saveCheckpoint(directory, { config: this.config, ...this.data, metrics }));
+  }
+}
