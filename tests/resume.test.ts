@@ -63,6 +63,7 @@ const cases: Record<string, Partial<ConfigInput>> = {
     training: {
       ...training,
       captions: 'one-per-image',
+      scheduledSampling: { decay: 'linear', perEpoch: 0.3, floor: 0 },
       augment: { flip: 0.5, crop: 0.6, brightness: 0.2, contrast: 0.2, saturation: 0.2 },
     },
   },
@@ -76,6 +77,41 @@ const cases: Record<string, Partial<ConfigInput>> = {
       ...{ accumulate: 2, averageDecay: 0.9, labelSmoothing: 0.1 },
     },
   },
+  'self-critical behind cross-entropy': {
+    validation: { score: 'cider-d' },
+    training: {
+      ...training,
+      ...{ epochs: 1, averageDecay: 0.9, checkpointPrecision: 'float16' },
+      selfCritical: {
+        epochs: 2,
+        learningRate: 0.01,
+        samples: 2,
+        crossEntropy: 0.2,
+        schedule: 'cosine',
+        trainEncoder: true,
+      },
+    },
+  },
+};
+
+/** Where they are stopped, as epoch and batch: within an epoch, at an entry of the journal, at the end of an epoch. */
+const moments: Record<string, [number, number][]> = {
+  'soft attention, encoder trained on changed images': [
+    [2, 1],
+    [1, 2],
+    [1, 3],
+  ],
+  'LSTM, frozen encoder': [
+    [2, 2],
+    [1, 4],
+    [1, 6],
+  ],
+  // Its first epoch is one of cross-entropy.
+  'self-critical behind cross-entropy': [
+    [2, 3],
+    [2, 4],
+    [1, 6],
+  ],
 };
 
 describe.each(Object.entries(cases))('%s', (name, changes) => {
@@ -85,18 +121,17 @@ describe.each(Object.entries(cases))('%s', (name, changes) => {
     await train(config('whole'), { cacheDirectory });
   });
 
-  it.each([
-    ['within an epoch', 2, name.startsWith('LSTM') ? 2 : 1],
-    ['at an entry of the journal', 1, name.startsWith('LSTM') ? 4 : 2],
-    ['at the end of an epoch', 1, name.startsWith('LSTM') ? 6 : 3],
-  ])('goes on exactly, when stopped %s', async (when, epoch, batch) => {
-    const own = config(when);
-    const stopped = await train(own, { cacheDirectory, ...stopAt(epoch, batch) });
-    expect(stopped.interrupted).toBe(true);
-    const result = await train(savedConfig(own.output), { cacheDirectory, resume: true });
-    expect(result.interrupted).toBe(false);
-    expect(remains(own)).toEqual(remains(config('whole')));
-  });
+  it.each(moments[name])(
+    'goes on exactly, when stopped in epoch %i behind batch %i',
+    async (epoch, batch) => {
+      const own = config(`stopped ${epoch} ${batch}`);
+      const stopped = await train(own, { cacheDirectory, ...stopAt(epoch, batch) });
+      expect(stopped.interrupted).toBe(true);
+      const result = await train(savedConfig(own.output), { cacheDirectory, resume: true });
+      expect(result.interrupted).toBe(false);
+      expect(remains(own)).toEqual(remains(config('whole')));
+    },
+  );
 });
 
 describe('going on', () => {

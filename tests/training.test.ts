@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { prepareBackend, tf } from '../src/backend/index.js';
 import { loadCheckpoint } from '../src/checkpoint/index.js';
-import { UserError } from '../src/core/index.js';
+import { silentLog, UserError } from '../src/core/index.js';
 import { Captioner, evaluate } from '../src/infer/index.js';
 import type { ConfigInput } from '../src/config/index.js';
 import {
@@ -14,7 +14,7 @@ import {
   writeSafetensors,
   type StateDict,
 } from '../src/models/index.js';
-import { train, type EpochEntry, type JournalEntry, type StepEntry } from '../src/train/index.js';
+import { findRuns, train, type EpochEntry, type JournalEntry, type StepEntry } from '../src/train/index.js';
 import { tinyConfig, writeTinyDataset } from './tiny.js';
 
 let directory: string;
@@ -179,6 +179,39 @@ describe('train', () => {
       ];
       expect(halves.losses).toHaveLength(whole.losses.length);
       halves.losses.forEach((loss, i) => expect(loss).toBeCloseTo(whole.losses[i], 5));
+    });
+
+    it('raises the reward of what it says, from the best checkpoint on, and shows it', async () => {
+      const lines: string[] = [];
+      const log = { ...silentLog, info: (line: string) => void lines.push(line) };
+      const config = tinyConfig(directory, {
+        output: join(directory, 'critical'),
+        validation: { score: 'cider-d' },
+        training: {
+          ...{ epochs: 4, batchSize: 8, learningRate: 0.005, logEvery: 2, captionsPerImage: 1 },
+          selfCritical: { epochs: 12, learningRate: 0.002, samples: 4 },
+        },
+      });
+      const { entries } = await train(config, { log, cacheDirectory });
+      const epochs = entries.filter((entry) => entry.event === 'epoch');
+      expect(epochs).toHaveLength(16);
+      expect(epochs.slice(0, 4).every(({ reward }) => reward === undefined)).toBe(true);
+      const rewards = epochs.slice(4).map(({ reward }) => reward!);
+      expect(rewards.at(-1)).toBeGreaterThan(1.2 * rewards[0]);
+      expect(Math.max(...epochs.map(({ validation }) => validation.ciderD))).toBeGreaterThan(
+        Math.max(...epochs.slice(0, 4).map(({ validation }) => validation.ciderD)),
+      );
+      expect(lines.join('\n')).toMatch(/self-critical training begins, with the weights of epoch \d\n/);
+      expect(lines.at(-1)).toMatch(
+        /^epoch 16: reward \d+\.\d, \d+ words\/s, validation BLEU-1\.\.4 .*, CIDEr-D /,
+      );
+      const card = readFileSync(join(config.output, 'best', 'README.md'), 'utf8');
+      expect(card).toContain('Then self-critical: CIDEr-D of 4 sampled captions an image');
+      expect(findRuns(config.output, silentLog)[0]).toMatchObject({
+        state: 'ended',
+        epochs: 16,
+        allEpochs: 16,
+      });
     });
 
     it('saves and validates the average of the weights, and goes on with the weights', async () => {

@@ -15,7 +15,7 @@ function unwrap(schema: z.ZodType): z.ZodType {
   return inner ? unwrap(inner) : schema;
 }
 
-/** The schema at `path`; in a union, the member that `input` names by its `type`. */
+/** The schema at `path`; in a union, the member that `input` names, as by its `type`. */
 export function schemaAt(path: Path, input: unknown): z.ZodType | undefined {
   let schema: z.ZodType | undefined = configSchema;
   let value = input;
@@ -36,11 +36,20 @@ export function schemaAt(path: Path, input: unknown): z.ZodType | undefined {
 
 function memberOf(schema: z.ZodType, value: unknown): z.ZodType {
   if (!(schema instanceof z.ZodDiscriminatedUnion)) return schema;
-  const type = (value as { type?: unknown } | undefined)?.type;
+  const { discriminator } = schema.def;
+  const named = (value as Record<string, unknown> | null | undefined)?.[discriminator];
   return (
-    (schema.options as z.ZodObject<{ type: z.ZodLiteral }>[]).find(
-      (option) => option.shape.type.value === type,
+    (schema.options as z.ZodObject<Record<string, z.ZodLiteral>>[]).find(
+      ({ shape }) => shape[discriminator].value === named,
     ) ?? schema
+  );
+}
+
+/** What the key that tells the members of a union apart may be. */
+function namesOf(schema: z.ZodType): string[] {
+  if (!(schema instanceof z.ZodDiscriminatedUnion)) return [];
+  return (schema.options as z.ZodObject<Record<string, z.ZodLiteral>>[]).map(({ shape }) =>
+    String(shape[schema.def.discriminator].value),
   );
 }
 
@@ -77,9 +86,7 @@ function expectation(issue: Issue, input: unknown): string {
     case 'invalid_union': {
       if (issue.discriminator) {
         const schema = schemaAt(issue.path.slice(0, -1), input);
-        const options = (schema && (unwrap(schema) as z.ZodDiscriminatedUnion).options) as
-          z.ZodObject<{ type: z.ZodLiteral }>[] | undefined;
-        return `expected one of ${(options ?? []).map((option) => String(option.shape.type.value)).join(', ')}`;
+        return `expected one of ${(schema ? namesOf(unwrap(schema)) : []).join(', ')}`;
       }
       return 'expected another form';
     }

@@ -72,6 +72,25 @@ describe('parseConfig', () => {
     );
   });
 
+  it('knows the parts of training that may be left out', () => {
+    const set = (...overrides: string[]) => parseConfig(good, 'tiny.yaml', overrides).training;
+    expect(set().selfCritical).toBeNull();
+    expect(set('training.selfCritical.epochs=4').selfCritical).toMatchObject({ epochs: 4, samples: 5 });
+    const { scheduledSampling } = set('training.scheduledSampling.decay=inverse-sigmoid');
+    expect(scheduledSampling).toEqual({ decay: 'inverse-sigmoid', k: 10 });
+    const wrong = [
+      'training.scheduledSampling.decay=steep',
+      'training.selfCritical.samples=1',
+      'training.selfCritical.reward=bleu',
+    ];
+    const mistakes = wrong.map((override) => mistakesOf(good, [override]));
+    expect(mistakes[0]).toMatch(
+      /decay: expected one of linear, exponential, inverse-sigmoid, received "steep"/,
+    );
+    expect(mistakes[1]).toMatch(/samples: expected 2 or more, for the baseline is the mean/);
+    expect(mistakes[2]).toMatch(/unknown key; accepted here: epochs, learningRate/);
+  });
+
   it('refuses broken YAML with its line', () => {
     expect(mistakesOf('name: tiny\noutput: [')).toMatch(/^tiny\.yaml is not valid YAML:\n {2}tiny\.yaml:2: /);
     expect(mistakesOf('')).toContain('expected keys and values');
@@ -89,5 +108,11 @@ describe('formatConfig', () => {
     const text = formatConfig(config);
     expect(parseConfig(text, 'again.yaml')).toEqual(config);
     expect(text).toContain('batchSize: 100 # captions a step');
+    const more = parseConfig(good, 'tiny.yaml', [
+      'training.scheduledSampling={decay: linear}',
+      'training.selfCritical={}',
+    ]);
+    expect(parseConfig(formatConfig(more), 'again.yaml')).toEqual(more);
+    expect(formatConfig(more)).toMatch(/perEpoch: 0\.02 # what the share of right words falls by/);
   });
 });

@@ -59,6 +59,10 @@ export const selfCriticalSchema = z.strictObject({
     .lt(1)
     .default(0)
     .describe('share of the cross-entropy of one right caption of each image in the loss'),
+  trainEncoder: z
+    .boolean()
+    .default(false)
+    .describe('whether an encoder that encoder.train trains goes on learning in these epochs'),
   dropout: z.boolean().default(false).describe('whether dropout goes on; the captions are drawn without it'),
 });
 

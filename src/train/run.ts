@@ -80,7 +80,8 @@ export class Run {
   }
 
   private newStep(): TrainingStep {
-    return new TrainingStep(this.config, this.data.encoder, this.data.decoder, this.stage.objective);
+    const { objective, trainsEncoder } = this.stage;
+    return new TrainingStep(this.config, this.data.encoder, this.data.decoder, objective, trainsEncoder);
   }
 
   private loadModel(model: StateDict): void {

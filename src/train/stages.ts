@@ -9,6 +9,7 @@ import type { Position } from './state.js';
 export interface Stage {
   name: 'cross-entropy' | 'self-critical';
   objective: Objective;
+  trainsEncoder: boolean;
   batches: TrainingData['batches'];
   /** Epochs and steps of the training that lie before it. */
   before: { epoch: number; step: number };
@@ -26,13 +27,14 @@ export function stageOf(config: Config, data: TrainingData, position: Position):
     return {
       name: 'cross-entropy',
       objective: crossEntropy(data.decoder, training),
+      trainsEncoder: true,
       batches: data.batches,
       before: { epoch: 0, step: 0 },
       lastEpoch: training.epochs,
       shareOfRates: (now) => shareOfRate(training, { ...now, stepsPerEpoch: stepsPerEpoch(data.batches) }),
     };
   }
-  const { epochs, learningRate, schedule, ...options } = training.selfCritical!;
+  const { epochs, learningRate, schedule, trainEncoder, ...options } = training.selfCritical!;
   const before = position.selfCritical;
   const batches = data.batches.onePerImage(Math.max(1, Math.floor(training.batchSize / options.samples)));
   const reward = new CiderReward(data.train, (caption) => tokenize(caption, text.tokenizer));
@@ -44,6 +46,7 @@ export function stageOf(config: Config, data: TrainingData, position: Position):
       vocabulary: data.vocabulary,
       reward,
     }),
+    trainsEncoder: trainEncoder,
     batches,
     before,
     lastEpoch: before.epoch + epochs,

@@ -74,6 +74,7 @@ export class TrainingStep {
     private readonly encoder: Encoder,
     private readonly decoder: Decoder,
     private readonly objective: Objective,
+    private readonly trainsEncoder = true,
   ) {
     const { training } = config;
     const part = (prefix: string, variables: Map<string, tf.Variable>, learningRate: number): Part => ({
@@ -85,7 +86,7 @@ export class TrainingStep {
     });
     const rate = config.encoder.learningRate ?? training.learningRate;
     this.parts = {
-      encoder: part('encoder', encoder.variables(), rate),
+      encoder: part('encoder', trainsEncoder ? encoder.variables() : new Map<string, tf.Variable>(), rate),
       decoder: part('decoder', decoder.variables(), training.learningRate),
     };
     checkGroups(training, this.variables());
@@ -141,11 +142,15 @@ export class TrainingStep {
   private accumulated(batches: readonly MicroBatch[]): Omit<Backward, 'encoder' | 'decoder'> & {
     gradients: Gradients;
   } {
-    const results = batches.map((batch) =>
-      batch.gives === 'features'
-        ? this.decoderOnly(batch)
-        : this.throughEncoder(batch, batch.input as tf.Tensor4D, batch.gives.after),
-    );
+    const results = batches.map((batch) => {
+      const { input, gives } = batch;
+      if (gives === 'features') return this.decoderOnly(batch, input);
+      if (this.trainsEncoder) return this.throughEncoder(batch, input as tf.Tensor4D, gives.after);
+      const features = tf.tidy(() => this.features(input as tf.Tensor4D, gives.after));
+      const result = this.decoderOnly(batch, features);
+      features.dispose();
+      return result;
+    });
     const named = results.map(
       ({ encoder, decoder }): Gradients =>
         new Map([
@@ -173,7 +178,13 @@ export class TrainingStep {
     };
   }
 
-  private decoderOnly({ input: features, batch, seed, epochs }: MicroBatch): Backward {
+  /** Of the encoder as it stands, from maps of its stage `after`. */
+  private features(maps: tf.Tensor4D, after: string | null, training = false): tf.Tensor {
+    const map = this.encoder.forward(maps, this.config.encoder.stage, { after, training });
+    return poolForDecoder(this.encoder, this.decoder, map);
+  }
+
+  private decoderOnly({ batch, seed, epochs }: MicroBatch, features: tf.Tensor): Backward {
     mark('captions');
     const lesson = this.lesson(() => features, batch, { seed, epochs });
     const rows = perCaption(features, lesson.batch);
@@ -205,20 +216,17 @@ export class TrainingStep {
     input: tf.Tensor4D,
     given: string | null,
   ): Backward {
-    const { stage } = this.config.encoder;
     const { stages, trainedFrom } = this.encoder;
     // What is frozen runs outside of automatic differentiation, which would keep all of its maps.
     const after = stages[stages.indexOf(trainedFrom!) - 1] ?? null;
     const maps = after === given ? input : this.encoder.forward(input, after, { after: given });
-    const features = (training: boolean) =>
-      poolForDecoder(this.encoder, this.decoder, this.encoder.forward(maps, stage, { after, training }));
     mark('captions');
-    const lesson = this.lesson(() => features(false), batch, { seed, epochs });
+    const lesson = this.lesson(() => this.features(maps, after), batch, { seed, epochs });
     const variables = [...this.parts.encoder.variables.values(), ...this.parts.decoder.variables.values()];
     mark('encoder and decoder');
     const { value: loss, grads } = tf.variableGrads(
       () =>
-        this.decoder.loss(perCaption(features(true), lesson.batch), lesson.batch, {
+        this.decoder.loss(perCaption(this.features(maps, after, true), lesson.batch), lesson.batch, {
           ...this.objective.options,
           seed,
         }),

@@ -85,30 +85,33 @@ export function sequenceCases(): void {
       ['smoothed labels', [6, 6, 4, 3, 3, 1], true, { labelSmoothing: 0.2 }],
       ['weighted captions', [6, 6, 4, 3, 3, 1], true, { weights: [1, -2, 0, 0.5, 3, -1] }],
       ['attention spread over all places', [6, 6, 4, 3, 3, 1], true, { doublyStochastic: 0.7 }],
-    ] as const)('%s', (_case, lengths, training, given: SequenceOptions & { weights?: readonly number[] } = {}) => {
-      const { weights, ...more } = given;
-      if (more.doublyStochastic && config.type === 'lstm') return;
-      const decoder = make(config);
-      const batch = { ...batchOf([...lengths]), ...(weights && { weights: Float32Array.from(weights) }) };
-      const features = tf.variable(featuresOf(config, batch.size));
-      const names = new Map([...decoder.variables()].map(([name, variable]) => [variable.name, name]));
-      const list = [...decoder.variables().values(), features];
-      const options = { training, seed: 11, ...more };
-      const expected = tf.variableGrads(() => plainLoss(decoder, features, batch, options), list);
-      const direct = decoder.lossAndGradients(features, batch, { ...options, featureGradient: true });
-      const onTape = tf.variableGrads(
-        () => tf.mul(decoder.loss(features, batch, options), 2) as tf.Scalar,
-        list,
-      );
-      expectSame('loss', direct.loss, expected.value);
-      for (const [key, gradient] of Object.entries(expected.grads)) {
-        const name = names.get(key);
-        expectSame(name ?? 'features', name ? direct.gradients.get(name)! : direct.features!, gradient);
-        expectSame(name ?? 'features', onTape.grads[key], tf.mul(gradient, 2));
-      }
-      expect(direct.gradients.size).toBe(decoder.variables().size);
-      expectSame('loss without a tape', decoder.loss(features, batch, options), expected.value);
-    });
+    ] as const)(
+      '%s',
+      (_case, lengths, training, given: SequenceOptions & { weights?: readonly number[] } = {}) => {
+        const { weights, ...more } = given;
+        if (more.doublyStochastic && config.type === 'lstm') return;
+        const decoder = make(config);
+        const batch = { ...batchOf([...lengths]), ...(weights && { weights: Float32Array.from(weights) }) };
+        const features = tf.variable(featuresOf(config, batch.size));
+        const names = new Map([...decoder.variables()].map(([name, variable]) => [variable.name, name]));
+        const list = [...decoder.variables().values(), features];
+        const options = { training, seed: 11, ...more };
+        const expected = tf.variableGrads(() => plainLoss(decoder, features, batch, options), list);
+        const direct = decoder.lossAndGradients(features, batch, { ...options, featureGradient: true });
+        const onTape = tf.variableGrads(
+          () => tf.mul(decoder.loss(features, batch, options), 2) as tf.Scalar,
+          list,
+        );
+        expectSame('loss', direct.loss, expected.value);
+        for (const [key, gradient] of Object.entries(expected.grads)) {
+          const name = names.get(key);
+          expectSame(name ?? 'features', name ? direct.gradients.get(name)! : direct.features!, gradient);
+          expectSame(name ?? 'features', onTape.grads[key], tf.mul(gradient, 2));
+        }
+        expect(direct.gradients.size).toBe(decoder.variables().size);
+        expectSame('loss without a tape', decoder.loss(features, batch, options), expected.value);
+      },
+    );
 
     test('no tensor stays behind', () => {
       const decoder = make(config);

@@ -13,7 +13,7 @@ import type { CiderReward } from './reward.js';
 
 export interface SelfCriticalOptions extends Omit<
   SelfCriticalConfig,
-  'epochs' | 'learningRate' | 'schedule'
+  'epochs' | 'learningRate' | 'schedule' | 'trainEncoder'
 > {
   /** words at which a caption that has not ended is left */
   maxWords: number;
