@@ -1,7 +1,7 @@
 /** Deterministic stand-ins for captions, features, configurations and photos: a bench needs no data set. */
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { configSchema, type Config, type ConfigInput, type DecoderConfig } from '../src/config/index.js';
+import { configSchema, type Config, type ConfigInput } from '../src/config/index.js';
 import { Random } from '../src/core/index.js';
 import type { CaptionBatch } from '../src/data/index.js';
 import { BOS, EOS, specialWords } from '../src/data/index.js';
@@ -70,7 +70,7 @@ export function syntheticFeatures(count: number, random: Random): Float32Array {
 
 /** A complete configuration; files that it names but that a bench does not give are never read. */
 export function syntheticConfig(
-  decoder: DecoderConfig,
+  decoder: ConfigInput['decoder'],
   changes: Partial<Pick<ConfigInput, 'image' | 'training'>> & { images?: string } = {},
 ): Config {
   const { images = 'unused', ...rest } = changes;

@@ -181,6 +181,33 @@ describe('train', () => {
       halves.losses.forEach((loss, i) => expect(loss).toBeCloseTo(whole.losses[i], 5));
     });
 
+    it('starts from pre-trained word vectors, and says how many words have one', async () => {
+      const path = join(directory, 'vectors.txt');
+      const numbers = (value: number) => Array.from({ length: 16 }, () => value).join(' ');
+      writeFileSync(path, `square ${numbers(0.5)}\nred ${numbers(-0.25)}\nunheard ${numbers(1)}\n`);
+      const lines: string[] = [];
+      const log = { ...silentLog, info: (line: string) => void lines.push(line) };
+      const config = tinyConfig(directory, {
+        output: join(directory, 'vectors'),
+        training: {
+          ...{ epochs: 1, batchSize: 8, wordVectors: path },
+          groups: [{ names: ['decoder.embed'], learningRate: 0 }],
+        },
+      });
+      await train(config, { log, cacheDirectory });
+      expect(lines.join('\n')).toMatch(/word vectors: 2 of the \d+ words start from those in/);
+      const { vocabulary, decoder, encoder } = loadCheckpoint(join(config.output, 'best'));
+      const { data } = decoder.stateDict().get('embed.weight')!;
+      const vectorOf = (word: string) => [
+        ...data.slice(16 * vocabulary.idOf(word), 16 * vocabulary.idOf(word) + 16),
+      ];
+      expect(vectorOf('square')).toEqual(Array.from({ length: 16 }, () => 0.5));
+      expect(vectorOf('red')).toEqual(Array.from({ length: 16 }, () => -0.25));
+      expect(new Set(vectorOf('blue')).size).toBe(16);
+      decoder.dispose();
+      encoder.dispose();
+    });
+
     it('raises the reward of what it says, from the best checkpoint on, and shows it', async () => {
       const lines: string[] = [];
       const log = { ...silentLog, info: (line: string) => void lines.push(line) };

@@ -5,8 +5,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { prepareBackend, tf } from '../backend/index.js';
 import { configSchema } from '../config/index.js';
 import { Vocabulary } from '../data/index.js';
-import { createDecoder, createEncoder, type StateDict } from '../models/index.js';
+import { createDecoder, createEncoder, readWeights, type StateDict } from '../models/index.js';
 import { loadCheckpoint, saveCheckpoint } from './checkpoint.js';
+import { exportCheckpoint } from './export.js';
 
 const config = configSchema.parse({
   name: 'tiny',
@@ -69,6 +70,28 @@ describe('a checkpoint', () => {
     loaded.encoder.dispose();
     loaded.decoder.dispose();
     expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('gives PyTorch a tied projection under both of its names', async () => {
+    const tied = { ...config.decoder, embedding: 6, hidden: 6, tieWeights: true };
+    const own = configSchema.parse({ ...config, decoder: tied });
+    const encoder = createEncoder({ name: 'small_cnn', state: null, train: 'none', seed: 1 });
+    const [vocabularySize, featureChannels] = [vocabulary.size, encoder.outputShape(32, 32)[2]];
+    const decoder = createDecoder({ config: own.decoder, vocabularySize, featureChannels, seed: 1 });
+    saveCheckpoint(copy(), { config: own, vocabulary, encoder, decoder, metrics });
+    encoder.dispose();
+    const words = decoder.stateDict().get('embed.weight')!;
+    decoder.dispose();
+    const output = join(directory, 'tied.safetensors');
+    const request = { checkpoint: copy(), format: 'pytorch-names', output, overwrite: false } as const;
+    const [path] = (await exportCheckpoint(request)).files;
+    const state = await readWeights(path);
+    expect(state.get('embed.weight')).toEqual(words);
+    expect(state.get('fc.weight')).toEqual(words);
+    const loaded = loadCheckpoint(copy());
+    expect(loaded.decoder.variables().has('fc.weight')).toBe(false);
+    loaded.encoder.dispose();
+    loaded.decoder.dispose();
   });
 
   it('holds the files that the design names and leaves nothing else behind', () => {

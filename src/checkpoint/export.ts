@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { format, parse } from 'node:path';
 import { UserError, writeFileAtomic } from '../core/index.js';
 import { writeSafetensors, type StateDict } from '../models/index.js';
-import { readCheckpointWeights } from './checkpoint.js';
+import { readCheckpointConfig, readCheckpointWeights } from './checkpoint.js';
 
 /**
  * safetensors: one file, `encoder.*` and `decoder.*`.
@@ -36,6 +36,12 @@ export async function exportCheckpoint(request: {
 }): Promise<ExportResult> {
   const { output, overwrite } = request;
   const { state, precision } = await readCheckpointWeights(request.checkpoint);
+  const { decoder } = readCheckpointConfig(request.checkpoint);
+  if (decoder.tieWeights && request.format === 'pytorch-names') {
+    // Modules that share a weight hold it under both names.
+    const layer = decoder.type === 'lstm' ? 'linear' : 'fc';
+    state.set(`decoder.${layer}.weight`, state.get('decoder.embed.weight')!);
+  }
   const parts: [string, StateDict][] =
     request.format === 'safetensors'
       ? [[output, state]]

@@ -35,6 +35,8 @@ describe('parseConfig', () => {
       hidden: 8,
       attention: 2048,
       dropout: 0.5,
+      embeddingDropout: 0,
+      tieWeights: false,
     });
   });
 
@@ -60,7 +62,7 @@ describe('parseConfig', () => {
         '  tiny.yaml:3: data.images: expected a string, is missing (the folder of the images)',
         '  tiny.yaml:7: encoder.name: expected one of resnet18, resnet34, resnet50, resnet101, resnet152, mobilenet_v2, mobilenet_v3_small, mobilenet_v3_large, small_cnn, received "vgg" (architecture)',
         '  tiny.yaml:10: decoder.hidden: expected a number, received "many" (units of the LSTM cell)',
-        '  tiny.yaml:11: decoder.depth: unknown key; accepted here: type, embedding, hidden, attention, dropout',
+        '  tiny.yaml:11: decoder.depth: unknown key; accepted here: type, embedding, hidden, attention, dropout, embeddingDropout, tieWeights',
         '  --set training.batchSize: training.batchSize: expected more than 0, received -1 (captions a step)',
       ].join('\n'),
     );

@@ -131,6 +131,18 @@ export const encoderSchema = z
   })
   .describe('image encoder');
 
+const wordVectors = {
+  embeddingDropout: fraction
+    .default(0)
+    .describe('share of the numbers of the word vectors fed in that is dropped'),
+  tieWeights: z
+    .boolean()
+    .default(false)
+    .describe(
+      'the word vectors are the vocabulary projection as well (Press and Wolf 2017); embedding must equal hidden',
+    ),
+};
+
 export const lstmSchema = z.strictObject({
   type: z.literal('lstm'),
   embedding: count.default(512).describe('size of a word vector, and of the projected image'),
@@ -138,6 +150,7 @@ export const lstmSchema = z.strictObject({
   layers: count.default(3).describe('stacked layers'),
   dropout: fraction.default(0.05).describe('share dropped between layers (PyTorch: LSTM(dropout))'),
   outputDropout: fraction.default(0).describe('share dropped before the vocabulary projection'),
+  ...wordVectors,
 });
 
 export const softAttentionSchema = z.strictObject({
@@ -146,6 +159,7 @@ export const softAttentionSchema = z.strictObject({
   hidden: count.default(1024).describe('units of the LSTM cell'),
   attention: count.default(2048).describe('units of the attention layer'),
   dropout: fraction.default(0.5).describe('share dropped before the vocabulary projection'),
+  ...wordVectors,
 });
 
 export const decoderSchema = z.discriminatedUnion('type', [lstmSchema, softAttentionSchema]);
@@ -191,6 +205,13 @@ export const configSchema = z
       context.addIssue({ code: 'custom', path: ['training', key], message });
     if (training.doublyStochastic > 0 && decoder.type !== 'soft-attention') {
       wrong('doublyStochastic', `expected 0, for a decoder of type ${decoder.type} has no attention`);
+    }
+    if (decoder.tieWeights && decoder.embedding !== decoder.hidden) {
+      context.addIssue({
+        code: 'custom',
+        path: ['decoder', 'tieWeights'],
+        message: `expected false, or embedding (${decoder.embedding}) equal to hidden (${decoder.hidden})`,
+      });
     }
     training.groups.forEach(({ learningRate, weightDecay }, i) => {
       if (learningRate === null && weightDecay === null) {

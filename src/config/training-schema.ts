@@ -82,6 +82,13 @@ export const trainingSchema = z
           'an encoder with given weights is trained, otherwise 1',
       ),
     augment: augmentSchema.prefault({}),
+    wordVectors: z
+      .string()
+      .nullable()
+      .default(null)
+      .describe(
+        'word vectors to start from, a text file of GloVe with decoder.embedding numbers a word; words that it lacks start at random; null: none',
+      ),
     labelSmoothing: fraction
       .default(0)
       .describe('share of each target that is spread evenly over all words (PyTorch: CrossEntropyLoss)'),

@@ -137,8 +137,12 @@ describe('EpochBatches', () => {
       }
     }
     expect(groups.size).toBeGreaterThan(5);
-    // More than a batch holds: all of the batch.
+    // More than a batch holds: as many as it does.
     expect(epochOf(1, { captionsPerImage: 100 }).every(({ size }) => size <= 4)).toBe(true);
+    // More than any image has: all of each, and as many images as fit.
+    const most = Math.max(...examples.map(({ captions }) => captions.length));
+    const [first] = epochOf(1, { batchSize: 3 * most, captionsPerImage: 100 });
+    expect(first.images).toHaveLength(3);
   });
 
   it('refuses to have nothing', () => {

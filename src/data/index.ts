@@ -13,3 +13,4 @@ export { readTextFile } from './text-file.js';
 export * from './tokenize.js';
 export * from './training-images.js';
 export * from './vocabulary.js';
+export * from './word-vectors.js';

@@ -7,6 +7,8 @@ import {
   EpochBatches,
   imageSize,
   readDataset,
+  readWordVectors,
+  specialWords,
   tokenize,
   Vocabulary,
   type CaptionedImage,
@@ -76,6 +78,36 @@ function buildVocabulary(
   return vocabulary;
 }
 
+/**
+ * Puts pre-trained word vectors into the decoder, where the config names some.
+ * @returns what they are known by: nothing, or a hash
+ */
+async function startWordVectors(
+  { training: { wordVectors }, decoder: { embedding } }: Config,
+  decoder: Decoder,
+  vocabulary: Vocabulary,
+  log: Log,
+): Promise<string[]> {
+  if (wordVectors === null) return [];
+  const { vectors } = await readWordVectors(wordVectors, new Set(vocabulary.words), embedding);
+  const own = vocabulary.words.length - specialWords.length;
+  if (vectors.size === 0) {
+    throw new UserError(`${wordVectors} has a vector for none of the ${own} words of the vocabulary`, {
+      hint: 'are its words of the same language, and as text.tokenizer makes them?',
+    });
+  }
+  log.info(`word vectors: ${vectors.size} of the ${own} words start from those in ${wordVectors}`);
+  const state = decoder.stateDict();
+  const { data } = state.get('embed.weight')!;
+  const hash = createHash('sha256');
+  for (const [word, vector] of vectors) {
+    data.set(vector, vocabulary.idOf(word) * embedding);
+    hash.update(word).update(vector);
+  }
+  decoder.loadState(state);
+  return [hash.digest('hex')];
+}
+
 /** Reads captions, builds the vocabulary and the models, and opens the feature store or the image cache. */
 export async function prepareTraining(config: Config, options: DataOptions): Promise<TrainingData> {
   const { log, signal, cacheDirectory } = options;
@@ -99,6 +131,7 @@ export async function prepareTraining(config: Config, options: DataOptions): Pro
       featureChannels: encoder.outputShape(height, width, config.encoder.stage)[2],
       seed: config.seed,
     });
+    const vectors = await startWordVectors(config, decoder, vocabulary, log);
     const names = (split: CaptionedImage[]) => split.map(({ image }) => image);
     sources = await openSources({
       config,
@@ -128,7 +161,7 @@ export async function prepareTraining(config: Config, options: DataOptions): Pro
       seed: config.seed,
     });
     const close = () => opened.close();
-    const fingerprint = fingerprintOf([vocabulary.toJSON(), examples, validation], state);
+    const fingerprint = fingerprintOf([vocabulary.toJSON(), examples, validation, ...vectors], state);
     return { vocabulary, encoder, decoder, sources, batches, train, validation, fingerprint, close };
   } catch (error) {
     await sources?.close();

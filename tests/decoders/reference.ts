@@ -39,14 +39,19 @@ function crossEntropy(
   hidden: tf.Tensor2D,
   packed: PackedBatch,
   smoothing: number,
+  tied = false,
 ): tf.Scalar {
-  const weight = p(`${projection}.weight`);
+  const weight = tied ? tf.transpose(p('embed.weight')) : p(`${projection}.weight`);
   const logits = linear(hidden, weight, p(`${projection}.bias`)); // (N, V)
   const hot = tf.oneHot(tf.tensor1d(packed.targets.slice(0, packed.words), 'int32'), weight.shape[1]!);
   const logs = tf.logSoftmax(logits);
   const ofTargets = tf.sum(tf.mul(logs, hot), 1);
   const wanted = tf.add(tf.mul(ofTargets, 1 - smoothing), tf.mul(tf.mean(logs, 1), smoothing)); // (N)
   return tf.neg(tf.sum(tf.mul(wanted, tf.tensor1d(packed.shares.slice(0, packed.words))))) as tf.Scalar;
+}
+
+function dropped(words: tf.Tensor2D, rate = 0, training: boolean, seed: number): tf.Tensor2D {
+  return training && rate > 0 ? tf.mul(words, dropoutMask(words.shape, rate, seed, 'words')) : words;
 }
 
 function first(x: tf.Tensor2D, rows: number): tf.Tensor2D {
@@ -63,7 +68,8 @@ export function plainLstmLoss(
   const packed = pack(batch);
   const { layers, hidden, dropout, outputDropout } = config;
   const image = projected ? linear(features, p('project.weight'), p('project.bias')) : features; // (B, E)
-  let x = tf.concat([image, embed(p('embed.weight'), packed.inputs)], 0); // (B + N, E)
+  const vectors = dropped(embed(p('embed.weight'), packed.inputs), config.embeddingDropout, training, seed);
+  let x = tf.concat([image, vectors], 0); // (B + N, E)
   const rows = [batch.size, ...packed.rows];
   for (let k = 0; k < layers; k++) {
     let h: tf.Tensor2D = tf.zeros([batch.size, hidden]);
@@ -90,7 +96,7 @@ export function plainLstmLoss(
   let words: tf.Tensor2D = tf.slice(x, [batch.size, 0]); // (N, H)
   if (training && outputDropout > 0)
     words = tf.mul(words, dropoutMask(words.shape, outputDropout, seed, 'output'));
-  return crossEntropy(p, 'linear', words, packed, labelSmoothing);
+  return crossEntropy(p, 'linear', words, packed, labelSmoothing, config.tieWeights);
 }
 
 export function plainSoftAttentionLoss(
@@ -108,7 +114,7 @@ export function plainSoftAttentionLoss(
   const mean: tf.Tensor2D = tf.mean(features, 1); // (B, C)
   let h = apply(mean, 'init_h'); // (B, H)
   let c = apply(mean, 'init_c');
-  const words = embed(p('embed.weight'), packed.inputs); // (N, E)
+  const words = dropped(embed(p('embed.weight'), packed.inputs), config.embeddingDropout, training, seed); // (N, E)
   const outputs: tf.Tensor2D[] = [];
   let attended: tf.Tensor2D = tf.zeros([size, places]);
   packed.rows.forEach((n, t) => {
@@ -138,5 +144,5 @@ export function plainSoftAttentionLoss(
   if (training && config.dropout > 0)
     hidden = tf.mul(hidden, dropoutMask(hidden.shape, config.dropout, seed, 'output'));
   const spread = tf.mul(tf.mean(tf.square(tf.sub(1, attended))), doublyStochastic);
-  return tf.add(crossEntropy(p, 'fc', hidden, packed, labelSmoothing), spread);
+  return tf.add(crossEntropy(p, 'fc', hidden, packed, labelSmoothing, config.tieWeights), spread);
 }

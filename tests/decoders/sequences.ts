@@ -20,6 +20,14 @@ const configs: [string, DecoderConfig][] = [
   ['lstm, projected image', lstm],
   ['lstm, image as it is', { ...lstm, embedding: CHANNELS, layers: 1 }],
   ['soft-attention', { type: 'soft-attention', embedding: 7, hidden: 8, attention: 9, dropout: 0.5 }],
+  ['lstm, tied', { ...lstm, embedding: 8, embeddingDropout: 0.3, tieWeights: true }],
+  [
+    'soft-attention, tied',
+    {
+      ...{ type: 'soft-attention', embedding: 8, hidden: 8, attention: 9, dropout: 0.5 },
+      ...{ embeddingDropout: 0.3, tieWeights: true },
+    },
+  ],
 ];
 
 /** Captions of the given lengths with words that repeat within and between captions. */
@@ -71,8 +79,8 @@ function expectSame(name: string, actual: tf.Tensor, expected: tf.Tensor): void 
     tf.max(tf.abs(tf.sub(actual, expected))).dataSync()[0],
     tf.max(tf.abs(expected)).dataSync()[0],
   ]);
-  // Both sum in float32, in another order; the scores' bias has no gradient at all (1e-9 of rounding in the plain one).
-  expect(error, name).toBeLessThan(Math.max(1e-5 * scale, 1e-8));
+  // Both sum in float32, in another order; the scores' bias has no gradient at all (rounding in the plain one).
+  expect(error, name).toBeLessThan(Math.max(1e-5 * scale, 3e-8));
 }
 
 export function sequenceCases(): void {
@@ -135,6 +143,19 @@ export function sequenceCases(): void {
       tf.dispose([start, next, chosen] as never);
       expect(tf.memory().numTensors).toBe(before + 2); // the two index tensors above
       decoder.dispose();
+    });
+
+    test('single steps say what the sequence is scored by', () => {
+      const decoder = make(config);
+      const batch = batchOf([4, 3, 3, 1]);
+      const features = featuresOf(config, batch.size);
+      const logits = decoder.teacherForced(features, batch).logits; // (B, T, V)
+      const logs = tf.logSoftmax(logits).arraySync() as number[][][];
+      const losses = [...batch.lengths].flatMap((length, b) =>
+        Array.from({ length }, (_, t) => -logs[b][t][batch.targets[b * batch.steps + t]]),
+      );
+      const mean = losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+      expect(decoder.loss(features, batch).dataSync()[0]).toBeCloseTo(mean, 4);
     });
 
     test('the seed decides the dropout', () => {

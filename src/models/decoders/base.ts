@@ -14,6 +14,7 @@ import type {
   SequenceOptions,
   TeacherForcedBatch,
 } from './types.js';
+import { vocabularyLogits } from './words.js';
 
 /** A parameter's value by its name. */
 export type Lookup = (name: string) => tf.Tensor2D;
@@ -33,6 +34,12 @@ export abstract class BaseDecoder implements Decoder {
     batch: TeacherForcedBatch,
     request: SequenceRequest,
   ): LossAndGradients;
+
+  /** For the vocabulary, (B, H) -> (B, V). @param layer of the projection */
+  protected logits(layer: string, h: tf.Tensor2D): tf.Tensor2D {
+    const p = (name: string) => this.parameters.get(name) as tf.Tensor as tf.Tensor2D;
+    return vocabularyLogits(p, layer, h, this.config.tieWeights);
+  }
 
   variables(): Map<string, tf.Variable> {
     return this.parameters.variables;

@@ -16,7 +16,7 @@ import { concatSteps, pack } from './packed.js';
 import { firstRows, rowsBetween } from './rows.js';
 import type { SequenceRequest } from './sequence-operation.js';
 import type { LossAndGradients, LstmDecoderConfig, TeacherForcedBatch } from './types.js';
-import { embed, embedGradient, projectionLoss } from './words.js';
+import { embed, projectionLoss, projectionWeight, wordGradients } from './words.js';
 
 interface LayerTrace {
   /** x, (M, in) */
@@ -124,7 +124,8 @@ export function lstmSequence(
     const image = projected
       ? tf.add<tf.Tensor2D>(products.matMul(features, p('project.weight')), p('project.bias'))
       : features; // (B, E)
-    let x = tf.concat([image, embed(p('embed.weight'), packed.inputs)], 0); // (M, E)
+    const embedded = embed(p('embed.weight'), packed.inputs, config.embeddingDropout, dropoutSeed);
+    let x = tf.concat([image, embedded.words], 0); // (M, E)
     const traces: LayerTrace[] = [];
     const masks: (tf.Tensor2D | null)[] = [];
     for (let k = 0; k < layers; k++) {
@@ -138,7 +139,7 @@ export function lstmSequence(
       products,
       words,
       drop(outputDropout, words.shape, 'output'),
-      p('linear.weight'),
+      projectionWeight(p, 'linear', config.tieWeights),
       p('linear.bias'),
       packed,
       request,
@@ -146,10 +147,7 @@ export function lstmSequence(
     if (!wanted) return { loss: projection.loss, gradients: {} };
 
     mark('backward');
-    const gradients: Record<string, tf.Tensor> = {
-      'linear.weight': projection.weight!,
-      'linear.bias': projection.bias!,
-    };
+    const gradients: Record<string, tf.Tensor> = {};
     let dx: tf.Tensor2D = tf.pad(projection.dHidden!, [
       [size, 0],
       [0, 0],
@@ -162,11 +160,8 @@ export function lstmSequence(
       dx = back.dInput;
     }
     const dImage = rowsBetween(dx, 0, size); // (B, E)
-    gradients['embed.weight'] = embedGradient(
-      rowsBetween(dx, size, dx.shape[0]),
-      packed.inputs,
-      p('embed.weight').shape[0],
-    );
+    const dTable = embedded.gradient(rowsBetween(dx, size, dx.shape[0]));
+    Object.assign(gradients, wordGradients('linear', projection, dTable, config.tieWeights));
     if (projected) {
       gradients['project.weight'] = products.matMul(features, dImage, true);
       gradients['project.bias'] = tf.sum(dImage, 0);

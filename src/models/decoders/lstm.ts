@@ -9,7 +9,7 @@ import { BaseDecoder, type Lookup } from './base.js';
 import { linear } from './cells.js';
 import { cellForward } from './lstm-cell.js';
 import { lstmSequence } from './lstm-sequence.js';
-import { embeddingSpec, linearSpecs, lstmSpecs, Parameters } from './parameters.js';
+import { embeddingSpec, linearSpecs, lstmSpecs, Parameters, projectionSpecs } from './parameters.js';
 import type { SequenceRequest } from './sequence-operation.js';
 import type {
   DecoderState,
@@ -36,7 +36,7 @@ export class LstmDecoder extends BaseDecoder {
     this.projected = featureChannels !== embedding;
     const specs = [
       embeddingSpec('embed', vocabularySize, embedding),
-      ...linearSpecs('linear', hidden, vocabularySize),
+      ...projectionSpecs('linear', vocabularySize, config),
     ];
     for (let k = 0; k < layers; k++) {
       specs.push(...lstmSpecs('lstm_cell', `_l${k}`, k === 0 ? embedding : hidden, hidden));
@@ -60,8 +60,7 @@ export class LstmDecoder extends BaseDecoder {
     return tf.tidy(() => {
       const next = this.advance(state, tf.gather(this.parameters.get('embed.weight'), words) as tf.Tensor2D);
       const top = next.tensors[`h${this.config.layers - 1}`];
-      const logits = linear(top, this.parameters.get('linear.weight'), this.parameters.get('linear.bias'));
-      return { state: next, logits };
+      return { state: next, logits: this.logits('linear', top as tf.Tensor2D) };
     });
   }
 

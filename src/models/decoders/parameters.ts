@@ -6,6 +6,7 @@
 import { Random, UserError } from '../../core/index.js';
 import { tf } from '../../backend/index.js';
 import type { StateDict, StateEntry } from '../state.js';
+import type { DecoderConfig } from './types.js';
 
 /** plain: as PyTorch; linear: transposed; gates: transposed, columns i, f, o, g; gateBias: i, f, o, g. */
 export type Layout = 'plain' | 'linear' | 'gates' | 'gateBias';
@@ -26,6 +27,26 @@ export function linearSpecs(name: string, inputs: number, outputs: number): Para
     { name: `${name}.weight`, shape: [outputs, inputs], layout: 'linear', bound },
     { name: `${name}.bias`, shape: [outputs], layout: 'plain', bound },
   ];
+}
+
+/**
+ * The vocabulary projection: nn.Linear, or its bias alone where the word vectors are its weight.
+ * @throws UserError where these have another size than the hidden state
+ */
+export function projectionSpecs(
+  name: string,
+  words: number,
+  { embedding, hidden, tieWeights = false }: Pick<DecoderConfig, 'embedding' | 'hidden' | 'tieWeights'>,
+): ParameterSpec[] {
+  const [weight, bias] = linearSpecs(name, hidden, words);
+  if (!tieWeights) return [weight, bias];
+  if (embedding !== hidden) {
+    throw new UserError(
+      `decoder.tieWeights: word vectors of ${embedding} cannot stand for a projection of ${hidden} units`,
+      { hint: 'give decoder.embedding and decoder.hidden the same size' },
+    );
+  }
+  return [bias];
 }
 
 /** The four parameters of nn.LSTMCell, initialised as there: uniform in +-1/sqrt(hidden). */

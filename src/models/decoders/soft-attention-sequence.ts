@@ -31,7 +31,7 @@ import { concatSteps, pack, type PackedBatch } from './packed.js';
 import { firstRows, padRows, rowsBetween } from './rows.js';
 import type { SequenceRequest } from './sequence-operation.js';
 import type { LossAndGradients, SoftAttentionDecoderConfig, TeacherForcedBatch } from './types.js';
-import { embed, embedGradient, projectionLoss } from './words.js';
+import { embed, projectionLoss, projectionWeight, wordGradients } from './words.js';
 
 /** What the backward pass reads again of one step; rows are the n captions of the step. */
 type StepTrace = {
@@ -90,7 +90,8 @@ export function softAttentionSequence(
     const keys: tf.Tensor3D = tf.reshape(affine(flat, 'attention.encoder_attn'), [size, places, attention]);
     const scene: Scene = { keys, features, score: p('attention.full_attn.weight') };
     const mean: tf.Tensor2D = tf.mean(features, 1); // (B, C)
-    const words = embed(p('embed.weight'), packed.inputs); // (N, E)
+    const embedded = embed(p('embed.weight'), packed.inputs, config.embeddingDropout, request.dropoutSeed);
+    const { words } = embedded; // (N, E)
     const wordGates: tf.Tensor2D = products.matMul(words, weights.wordRows); // (N, 4H)
 
     let h = affine(mean, 'init_h'); // (B, H)
@@ -111,7 +112,8 @@ export function softAttentionSequence(
       request.dropoutSeed !== null && dropout > 0
         ? dropoutMask(all.shape, dropout, request.dropoutSeed, 'output')
         : null;
-    const projection = projectionLoss(products, all, mask, p('fc.weight'), p('fc.bias'), packed, request);
+    const weight = projectionWeight(p, 'fc', config.tieWeights);
+    const projection = projectionLoss(products, all, mask, weight, p('fc.bias'), packed, request);
     const spread = doublyStochastic(
       traces.map(({ attention: { alpha } }) => alpha),
       size,
@@ -146,10 +148,11 @@ export function softAttentionSequence(
     ); // (A)
     const { dh, dc } = back;
     const gradients: Record<string, tf.Tensor> = {
-      'embed.weight': embedGradient(
-        products.matMul(dGates, weights.wordRows, false, true),
-        packed.inputs,
-        p('embed.weight').shape[0],
+      ...wordGradients(
+        'fc',
+        projection,
+        embedded.gradient(products.matMul(dGates, weights.wordRows, false, true)),
+        config.tieWeights,
       ),
       'lstm_cell.weight_ih': tf.concat(
         [products.matMul(words, dGates, true), products.matMul(z, dGates, true)],
@@ -158,8 +161,6 @@ export function softAttentionSequence(
       'lstm_cell.weight_hh': dRecurrent,
       'lstm_cell.bias_ih': dCellBias,
       'lstm_cell.bias_hh': tf.clone(dCellBias),
-      'fc.weight': projection.weight!,
-      'fc.bias': projection.bias!,
       'attention.encoder_attn.weight': tf.mul(XS, score),
       'attention.encoder_attn.bias': tf.clone(dQueryBias), // both biases are added to every key and query pair
       'attention.decoder_attn.weight': dQueryWeight,

@@ -11,9 +11,10 @@ import { BaseDecoder, type Lookup } from './base.js';
 import { linear } from './cells.js';
 import { Derived } from './derived.js';
 import { cellForward } from './lstm-cell.js';
-import { embeddingSpec, linearSpecs, lstmSpecs, Parameters } from './parameters.js';
+import { embeddingSpec, linearSpecs, lstmSpecs, Parameters, projectionSpecs } from './parameters.js';
 import type { SequenceRequest } from './sequence-operation.js';
 import { softAttentionSequence } from './soft-attention-sequence.js';
+import { projectionWeight } from './words.js';
 import type {
   DecoderState,
   DecoderStep,
@@ -48,7 +49,7 @@ export class SoftAttentionDecoder extends BaseDecoder {
       [
         embeddingSpec('embed', vocabularySize, embedding),
         ...lstmSpecs('lstm_cell', '', embedding + featureChannels, hidden),
-        ...linearSpecs('fc', hidden, vocabularySize),
+        ...projectionSpecs('fc', vocabularySize, config),
         ...linearSpecs('attention.encoder_attn', featureChannels, attention),
         ...linearSpecs('attention.decoder_attn', hidden, attention),
         ...linearSpecs('attention.full_attn', attention, 1),
@@ -125,7 +126,7 @@ export class SoftAttentionDecoder extends BaseDecoder {
         joint: pack(tf.concat(JOINT.map(p), 1)),
         jointBias: this.jointBias(),
         input: pack(p('lstm_cell.weight_ih')),
-        projection: pack(p('fc.weight')),
+        projection: pack(projectionWeight(p, 'fc', this.config.tieWeights)),
       };
     },
   );
@@ -149,7 +150,7 @@ export class SoftAttentionDecoder extends BaseDecoder {
     const word: tf.Tensor2D = tf.gather(p('embed.weight'), words); // (B k, E)
     const input: tf.Tensor2D = tf.matMul(tf.concat([word, z], 1), p('lstm_cell.weight_ih')); // (B k, 4H)
     const next = cellForward({ words: input, state, bias }, c);
-    return { next: { h: next.h, c: next.c }, logits: this.apply(next.h, 'fc'), alpha };
+    return { next: { h: next.h, c: next.c }, logits: this.logits('fc', next.h), alpha };
   }
 
   override dispose(): void {

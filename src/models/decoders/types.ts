@@ -2,8 +2,16 @@
 import type { tf } from '../../backend/index.js';
 import type { StateDict, StateEntry } from '../state.js';
 
+/** What both decoders may do with their word vectors. */
+interface WordVectorConfig {
+  /** share of the numbers of word vectors dropped on their way in, in [0, 1); 0 unless given */
+  embeddingDropout?: number;
+  /** the vocabulary projection is the table of word vectors (Press and Wolf 2017); needs `embedding` = `hidden` */
+  tieWeights?: boolean;
+}
+
 /** Sizes and dropout rates of the `lstm` decoder. */
-export interface LstmDecoderConfig {
+export interface LstmDecoderConfig extends WordVectorConfig {
   type: 'lstm';
   /** size of a word vector, and of the image as the network's first input */
   embedding: number;
@@ -17,7 +25,7 @@ export interface LstmDecoderConfig {
 }
 
 /** Sizes and dropout rate of the `soft-attention` decoder. */
-export interface SoftAttentionDecoderConfig {
+export interface SoftAttentionDecoderConfig extends WordVectorConfig {
   type: 'soft-attention';
   /** size of a word vector */
   embedding: number;

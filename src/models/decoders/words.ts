@@ -1,16 +1,64 @@
 /** The two ends of a sequence, all words of a batch at once: word vectors going in, the loss coming out. */
 import { mark } from '../../core/index.js';
 import { isNative, nativeOp, tf, type MatrixProducts } from '../../backend/index.js';
+import type { Lookup } from './base.js';
+import { dropoutMask, linear } from './cells.js';
 import type { PackedBatch } from './packed.js';
 import type { SequenceRequest } from './sequence-operation.js';
 
-/** Rows `ids` of the table, (V, E) -> (N, E). */
-export function embed(table: tf.Tensor, ids: Int32Array): tf.Tensor2D {
-  return tf.gather(table, tf.tensor1d(ids, 'int32')) as tf.Tensor2D;
+/** Word vectors of a sequence, (N, E), and the way back. */
+export interface Embedded {
+  words: tf.Tensor2D;
+  /** @param dWords (N, E) @returns the gradient of the table, (V, E) */
+  gradient(dWords: tf.Tensor2D): tf.Tensor2D;
 }
 
-/** Sum of the rows of `gradient` (N, E) by word id: the table's gradient, (V, E). */
-export function embedGradient(gradient: tf.Tensor2D, ids: Int32Array, words: number): tf.Tensor2D {
+/** Rows `ids` of the table (V, E), with dropout where there is a seed for it. */
+export function embed(
+  table: tf.Tensor,
+  ids: Int32Array,
+  rate = 0,
+  dropoutSeed: number | null = null,
+): Embedded {
+  const rows = tf.gather(table, tf.tensor1d(ids, 'int32')) as tf.Tensor2D;
+  const mask = dropoutSeed !== null && rate > 0 ? dropoutMask(rows.shape, rate, dropoutSeed, 'words') : null;
+  return {
+    words: mask ? tf.mul(rows, mask) : rows,
+    gradient: (dWords) => sumByWord(mask ? tf.mul(dWords, mask) : dWords, ids, table.shape[0]),
+  };
+}
+
+/** The vocabulary projection (H, V): a layer's own, or the table of word vectors once more. */
+export function projectionWeight(p: Lookup, layer: string, tied = false): tf.Tensor2D {
+  return tied ? tf.transpose(p('embed.weight')) : p(`${layer}.weight`);
+}
+
+/** h W + b for the vocabulary, (B, H) -> (B, V). */
+export function vocabularyLogits(p: Lookup, layer: string, h: tf.Tensor2D, tied = false): tf.Tensor2D {
+  const bias = p(`${layer}.bias`);
+  if (!tied) return linear(h, p(`${layer}.weight`), bias);
+  return tf.add(tf.matMul(h, p('embed.weight'), false, true), bias);
+}
+
+/**
+ * Gradients of what a sequence ends and begins with: the projection and the table of word vectors.
+ * @param dTable by the words that went in, (V, E)
+ */
+export function wordGradients(
+  layer: string,
+  { weight, bias }: ProjectionResult,
+  dTable: tf.Tensor2D,
+  tied = false,
+): Record<string, tf.Tensor> {
+  return {
+    'embed.weight': tied ? tf.add(dTable, tf.transpose(weight!)) : dTable,
+    ...(!tied && { [`${layer}.weight`]: weight! }),
+    [`${layer}.bias`]: bias!,
+  };
+}
+
+/** Sum of the rows of `gradient` (N, E) by word id, (V, E). */
+function sumByWord(gradient: tf.Tensor2D, ids: Int32Array, words: number): tf.Tensor2D {
   const index = tf.tensor1d(ids, 'int32');
   if (isNative()) {
     const attributes = {
