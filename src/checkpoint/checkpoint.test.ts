@@ -82,7 +82,7 @@ describe('a checkpoint', () => {
     encoder.dispose();
     const words = decoder.stateDict().get('embed.weight')!;
     decoder.dispose();
-    const output = join(directory, 'tied.safetensors');
+    const output = join(copy(), 'tied.safetensors');
     const request = { checkpoint: copy(), format: 'pytorch-names', output, overwrite: false } as const;
     const [path] = (await exportCheckpoint(request)).files;
     const state = await readWeights(path);
