@@ -1,5 +1,5 @@
 /** Operations that TensorFlow.js has no function for. */
-import { Random } from '../core/index.js';
+import { mix32 } from '../core/index.js';
 import { currentBackend, isNative } from './backend.js';
 import { tf } from './tf.js';
 
@@ -95,28 +95,37 @@ export function floatsFromBytes(bytes: Uint8Array, shape: number[]): tf.Tensor {
 }
 
 /**
- * Numbers uniform in [0, 1) that depend on `seed` (a 32-bit integer) and the shape alone. The two backends draw
- * different numbers from the same seed.
+ * Which numbers of (N, width) are kept: each with probability 1 - `rate`, decided by its row's key and its column alone, on
+ * every backend alike. A number's place is hashed by the last steps of MurmurHash3 (Appleby 2008).
+ * @param keys of the rows, 32-bit integers, (N)
+ * @returns 1 and 0, (N, width)
  */
-export function randomUniform(shape: number[], seed: number): tf.Tensor {
-  if (isNative()) {
-    return tf.tidy(() => {
-      const key = tf.tensor1d(Int32Array.of(seed | 0, 0x5eed), 'int32'); // (2)
-      const attributes = {
-        dtype: { type: 'float32' },
-        T: { type: 'int32' },
-        Tseed: { type: 'int32' },
-      } as const;
-      return nativeOp('StatelessRandomUniform', attributes, [tf.tensor1d(shape, 'int32'), key])[0];
-    });
+export function keptNumbers(keys: Int32Array, width: number, rate: number): tf.Tensor2D {
+  const columns = Int32Array.from({ length: width }, (_, column) => Math.imul(column + 1, 0x9e3779b1));
+  const threshold = Math.round((rate - 0.5) * 2 ** 32); // of a signed integer
+  if (!isNative()) {
+    const values = new Float32Array(keys.length * width);
+    for (let i = 0; i < values.length; i++) {
+      values[i] = Number(mix32(keys[Math.floor(i / width)] ^ columns[i % width]) >= threshold);
+    }
+    return tf.tensor2d(values, [keys.length, width]);
   }
-  const random = Random.from(seed);
-  const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
-  for (let i = 0; i < values.length; i++) {
-    // 24 bits: a float32 would round 1 - 2^-32 up to 1.
-    values[i] = Math.floor(random.next() * 2 ** 24) / 2 ** 24;
-  }
-  return tf.tensor(values, shape);
+  const T = { T: { type: 'int32' } } as const;
+  const integer = (value: number) => tf.scalar(value | 0, 'int32');
+  const xor = (x: tf.Tensor, y: tf.Tensor) => nativeOp('BitwiseXor', T, [x, y])[0];
+  // Shifts of signed integers draw their sign in.
+  const shifted = (x: tf.Tensor, bits: number) =>
+    nativeOp('BitwiseAnd', T, [
+      nativeOp('RightShift', T, [x, integer(bits)])[0],
+      integer(2 ** (32 - bits) - 1),
+    ])[0];
+  return tf.tidy(() => {
+    let x = xor(tf.tensor2d(keys, [keys.length, 1]), tf.tensor1d(columns, 'int32'));
+    x = tf.mul(xor(x, shifted(x, 16)), integer(0x85ebca6b));
+    x = tf.mul(xor(x, shifted(x, 13)), integer(0xc2b2ae35));
+    x = xor(x, shifted(x, 16));
+    return tf.cast(tf.greaterEqual(x, integer(threshold)), 'float32') as tf.Tensor2D;
+  });
 }
 
 let kernelsOff = false;

@@ -12,6 +12,14 @@ export function fnv1a(text: string): number {
   return hash >>> 0;
 }
 
+/** Every bit of the result, a signed 32-bit integer, depends on all of `x`: the last steps of MurmurHash3 (Appleby 2008). */
+export function mix32(x: number): number {
+  let h = x;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}
+
 export class Random {
   private constructor(private current: number) {}
 

@@ -4,7 +4,7 @@
  */
 import { tf } from '../../src/backend/index.js';
 import { dropoutMask } from '../../src/models/decoders/cells.js';
-import { pack, type PackedBatch } from '../../src/models/decoders/packed.js';
+import { pack, rowKeys, type PackedBatch } from '../../src/models/decoders/packed.js';
 import type {
   LstmDecoderConfig,
   SequenceOptions,
@@ -50,8 +50,16 @@ function crossEntropy(
   return tf.neg(tf.sum(tf.mul(wanted, tf.tensor1d(packed.shares.slice(0, packed.words))))) as tf.Scalar;
 }
 
-function dropped(words: tf.Tensor2D, rate = 0, training: boolean, seed: number): tf.Tensor2D {
-  return training && rate > 0 ? tf.mul(words, dropoutMask(words.shape, rate, seed, 'words')) : words;
+/** @param images whether the images' rows stand before the words */
+function dropped(
+  x: tf.Tensor2D,
+  packed: PackedBatch,
+  { training = false, seed = 0 }: SequenceOptions,
+  { rate = 0, place, images = false }: { rate?: number; place: string; images?: boolean },
+): tf.Tensor2D {
+  if (!training || rate === 0) return x;
+  const keys = rowKeys(packed, seed, place, images).subarray(0, x.shape[0]);
+  return tf.mul(x, dropoutMask(keys, x.shape[1], rate));
 }
 
 function first(x: tf.Tensor2D, rows: number): tf.Tensor2D {
@@ -63,12 +71,15 @@ export function plainLstmLoss(
   config: LstmDecoderConfig,
   features: tf.Tensor2D,
   batch: TeacherForcedBatch,
-  { training = false, seed = 0, labelSmoothing = 0, projected }: SequenceOptions & { projected: boolean },
+  options: SequenceOptions & { projected: boolean },
 ): tf.Scalar {
+  const { labelSmoothing = 0, projected } = options;
   const packed = pack(batch);
   const { layers, hidden, dropout, outputDropout } = config;
   const image = projected ? linear(features, p('project.weight'), p('project.bias')) : features; // (B, E)
-  const vectors = dropped(embed(p('embed.weight'), packed.inputs), config.embeddingDropout, training, seed);
+  const vectors = dropped(embed(p('embed.weight'), packed.inputs), packed, options, {
+    ...{ rate: config.embeddingDropout, place: 'words' },
+  });
   let x = tf.concat([image, vectors], 0); // (B + N, E)
   const rows = [batch.size, ...packed.rows];
   for (let k = 0; k < layers; k++) {
@@ -90,12 +101,10 @@ export function plainLstmLoss(
       offset += n;
     }
     x = tf.concat(outputs, 0); // (B + N, H)
-    if (training && dropout > 0 && k < layers - 1)
-      x = tf.mul(x, dropoutMask(x.shape, dropout, seed, `layer.${k}`));
+    if (k < layers - 1) x = dropped(x, packed, options, { rate: dropout, place: `layer.${k}`, images: true });
   }
-  let words: tf.Tensor2D = tf.slice(x, [batch.size, 0]); // (N, H)
-  if (training && outputDropout > 0)
-    words = tf.mul(words, dropoutMask(words.shape, outputDropout, seed, 'output'));
+  const last: tf.Tensor2D = tf.slice(x, [batch.size, 0]); // (N, H)
+  const words = dropped(last, packed, options, { rate: outputDropout, place: 'output' });
   return crossEntropy(p, 'linear', words, packed, labelSmoothing, config.tieWeights);
 }
 
@@ -104,8 +113,9 @@ export function plainSoftAttentionLoss(
   config: SoftAttentionDecoderConfig,
   features: tf.Tensor3D,
   batch: TeacherForcedBatch,
-  { training = false, seed = 0, labelSmoothing = 0, doublyStochastic = 0 }: SequenceOptions = {},
+  options: SequenceOptions = {},
 ): tf.Scalar {
+  const { labelSmoothing = 0, doublyStochastic = 0 } = options;
   const packed = pack(batch);
   const [size, places, channels] = features.shape;
   const apply = (x: tf.Tensor2D, name: string) => linear(x, p(`${name}.weight`), p(`${name}.bias`));
@@ -114,7 +124,9 @@ export function plainSoftAttentionLoss(
   const mean: tf.Tensor2D = tf.mean(features, 1); // (B, C)
   let h = apply(mean, 'init_h'); // (B, H)
   let c = apply(mean, 'init_c');
-  const words = dropped(embed(p('embed.weight'), packed.inputs), config.embeddingDropout, training, seed); // (N, E)
+  const words = dropped(embed(p('embed.weight'), packed.inputs), packed, options, {
+    ...{ rate: config.embeddingDropout, place: 'words' },
+  }); // (N, E)
   const outputs: tf.Tensor2D[] = [];
   let attended: tf.Tensor2D = tf.zeros([size, places]);
   packed.rows.forEach((n, t) => {
@@ -140,9 +152,8 @@ export function plainSoftAttentionLoss(
     ({ h, c } = lstmCell(gates, first(c, n)));
     outputs.push(h);
   });
-  let hidden = tf.concat(outputs, 0); // (N, H)
-  if (training && config.dropout > 0)
-    hidden = tf.mul(hidden, dropoutMask(hidden.shape, config.dropout, seed, 'output'));
+  const all = tf.concat(outputs, 0); // (N, H)
+  const hidden = dropped(all, packed, options, { rate: config.dropout, place: 'output' });
   const spread = tf.mul(tf.mean(tf.square(tf.sub(1, attended))), doublyStochastic);
   return tf.add(crossEntropy(p, 'fc', hidden, packed, labelSmoothing, config.tieWeights), spread);
 }

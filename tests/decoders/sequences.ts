@@ -158,6 +158,30 @@ export function sequenceCases(): void {
       expect(decoder.loss(features, batch).dataSync()[0]).toBeCloseTo(mean, 4);
     });
 
+    test('a caption has the same dropout in whatever batch it is', () => {
+      const decoder = make(config);
+      const [both, features] = [batchOf([4, 3, 3, 1]), featuresOf(config, 4)];
+      const lossOf = (rows: number[]) => {
+        const part = (values: Int32Array) =>
+          Int32Array.from(rows.flatMap((b) => [...values.subarray(b * both.steps, (b + 1) * both.steps)]));
+        const own: TeacherForcedBatch = {
+          ...{ size: rows.length, steps: both.steps },
+          ...{ inputs: part(both.inputs), targets: part(both.targets) },
+          lengths: Int32Array.from(rows, (b) => both.lengths[b]),
+          keys: Int32Array.from(rows),
+        };
+        const words = own.lengths.reduce((sum, length) => sum + length, 0);
+        const chosen = tf.gather(features, tf.tensor1d(rows, 'int32'));
+        return words * decoder.loss(chosen, own, { training: true, seed: 3 }).dataSync()[0];
+      };
+      const whole = lossOf([0, 1, 2, 3]);
+      expect(lossOf([0, 2]) + lossOf([1, 3])).toBeCloseTo(whole, 4);
+      expect(decoder.loss(features, both, { training: true, seed: 3 }).dataSync()[0]).toBeCloseTo(
+        whole / 11,
+        5,
+      );
+    });
+
     test('the seed decides the dropout', () => {
       const decoder = make(config);
       const batch = batchOf([4, 3, 3, 1]);

@@ -1,6 +1,5 @@
 /** Arithmetic that steps and sequences share. */
-import { fnv1a } from '../../core/index.js';
-import { hasKernels, kernel, randomUniform, tf } from '../../backend/index.js';
+import { hasKernels, keptNumbers, kernel, tf } from '../../backend/index.js';
 
 /** Rows up to which our kernels read a weight matrix faster as it is than TensorFlow lays it out anew. */
 const FEW_ROWS = 64;
@@ -13,12 +12,9 @@ export function linear(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Ten
 
 /**
  * 0 with probability `rate`, else 1 / (1 - rate).
- * @param seed of the step, a 32-bit integer
- * @param place which dropout of the network this is; each draws numbers of its own
+ * @param keys what each row draws by, (N), see `rowKeys`
+ * @returns (N, width)
  */
-export function dropoutMask(shape: number[], rate: number, seed: number, place: string): tf.Tensor2D {
-  return tf.tidy(() => {
-    const kept = tf.greaterEqual(randomUniform(shape, fnv1a(`${seed}/${place}`)), rate);
-    return tf.mul(tf.cast(kept, 'float32'), 1 / (1 - rate)) as tf.Tensor2D;
-  });
+export function dropoutMask(keys: Int32Array, width: number, rate: number): tf.Tensor2D {
+  return tf.tidy(() => tf.mul(keptNumbers(keys, width, rate), 1 / (1 - rate)));
 }

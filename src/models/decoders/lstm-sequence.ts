@@ -12,7 +12,7 @@ import { matrixProducts, tf, type MatrixProducts } from '../../backend/index.js'
 import type { Lookup } from './base.js';
 import { dropoutMask } from './cells.js';
 import { cellBackward, cellForward, type CellTrace } from './lstm-cell.js';
-import { concatSteps, pack } from './packed.js';
+import { concatSteps, pack, rowKeys } from './packed.js';
 import { firstRows, rowsBetween } from './rows.js';
 import type { SequenceRequest } from './sequence-operation.js';
 import type { LossAndGradients, LstmDecoderConfig, TeacherForcedBatch } from './types.js';
@@ -112,33 +112,35 @@ export function lstmSequence(
   const { dropoutSeed, gradients: wanted, featureGradient } = request;
   const packed = pack(batch);
   const { size } = batch;
-  const { layers, dropout, outputDropout } = config;
+  const { layers, hidden, dropout, outputDropout } = config;
   const rows = [size, ...packed.rows];
   const layer = (k: number) => (name: string) => p(`lstm_cell.${name}_l${k}`);
   const projected = features.shape[1] !== config.embedding;
-  const drop = (rate: number, shape: number[], place: string) =>
-    dropoutSeed !== null && rate > 0 ? dropoutMask(shape, rate, dropoutSeed, place) : null;
+  const drop = (rate: number, place: string, images: boolean) =>
+    dropoutSeed !== null && rate > 0
+      ? dropoutMask(rowKeys(packed, dropoutSeed, place, images), hidden, rate)
+      : null;
 
   const products = matrixProducts();
   const result = tf.tidy(() => {
     const image = projected
       ? tf.add<tf.Tensor2D>(products.matMul(features, p('project.weight')), p('project.bias'))
       : features; // (B, E)
-    const embedded = embed(p('embed.weight'), packed.inputs, config.embeddingDropout, dropoutSeed);
+    const embedded = embed(p('embed.weight'), packed, config.embeddingDropout, dropoutSeed);
     let x = tf.concat([image, embedded.words], 0); // (M, E)
     const traces: LayerTrace[] = [];
     const masks: (tf.Tensor2D | null)[] = [];
     for (let k = 0; k < layers; k++) {
       const { output, trace } = layerForward(products, layer(k), x, rows, packed.filling);
       traces.push(trace);
-      masks.push(k < layers - 1 ? drop(dropout, output.shape, `layer.${k}`) : null);
+      masks.push(k < layers - 1 ? drop(dropout, `layer.${k}`, true) : null);
       x = masks[k] ? tf.mul(output, masks[k]!) : output;
     }
     const words = rowsBetween(x, size, x.shape[0]); // (N, H)
     const projection = projectionLoss(
       products,
       words,
-      drop(outputDropout, words.shape, 'output'),
+      drop(outputDropout, 'output', false),
       projectionWeight(p, 'linear', config.tieWeights),
       p('linear.bias'),
       packed,

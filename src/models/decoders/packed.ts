@@ -5,6 +5,7 @@
  * of words. Rows that fill up hold zeros in at least one factor of every product, and no loss counts them.
  */
 import { tf } from '../../backend/index.js';
+import { fnv1a, mix32 } from '../../core/index.js';
 import type { TeacherForcedBatch } from './types.js';
 
 const MULTIPLE = 32;
@@ -21,6 +22,8 @@ export interface PackedBatch {
   inputs: Int32Array;
   /** word ids to predict, (N) */
   targets: Int32Array;
+  /** what the dropout of each caption is drawn by, (B) */
+  keys: Int32Array;
   /** what each word's cross-entropy counts for in the loss, (N): its caption's weight over the number of words */
   shares: Float32Array;
 }
@@ -61,5 +64,30 @@ export function pack(batch: TeacherForcedBatch): PackedBatch {
       shares[offsets[t] + b] = (batch.weights?.[b] ?? 1) / words;
     }
   });
-  return { rows, offsets, words, filling, inputs, targets, shares };
+  const keys = batch.keys ?? Int32Array.from({ length: size }, (_, b) => b);
+  return { rows, offsets, words, filling, inputs, targets, shares, keys };
+}
+
+/**
+ * What each packed row's dropout is drawn by: the seed, the place in the network, the caption's key and the number of the
+ * word. It does not depend on what else is in the batch.
+ * @param seed of the step, a 32-bit integer
+ * @param place which dropout of the network this is
+ * @param images whether the images' rows, one for each caption, stand before the words
+ * @returns (N), or (B + N)
+ */
+export function rowKeys(
+  { rows, keys, filling }: PackedBatch,
+  seed: number,
+  place: string,
+  images = false,
+): Int32Array {
+  const base = fnv1a(`${seed}/${place}`);
+  const all: number[] = [];
+  const add = (n: number, step: number) => {
+    for (let b = 0; b < n; b++) all.push(mix32(mix32(base ^ Math.imul(keys[b] + 1, 0x9e3779b1)) + step));
+  };
+  if (images) add(keys.length, 0);
+  rows.forEach((n, t) => add(n, t + 1));
+  return Int32Array.from({ length: all.length + filling }, (_, i) => all[i] ?? 0);
 }

@@ -27,7 +27,7 @@ import {
 import type { Lookup } from './base.js';
 import { dropoutMask } from './cells.js';
 import { cellBackward, cellForward, type CellTrace } from './lstm-cell.js';
-import { concatSteps, pack, type PackedBatch } from './packed.js';
+import { concatSteps, pack, rowKeys, type PackedBatch } from './packed.js';
 import { firstRows, padRows, rowsBetween } from './rows.js';
 import type { SequenceRequest } from './sequence-operation.js';
 import type { LossAndGradients, SoftAttentionDecoderConfig, TeacherForcedBatch } from './types.js';
@@ -90,7 +90,7 @@ export function softAttentionSequence(
     const keys: tf.Tensor3D = tf.reshape(affine(flat, 'attention.encoder_attn'), [size, places, attention]);
     const scene: Scene = { keys, features, score: p('attention.full_attn.weight') };
     const mean: tf.Tensor2D = tf.mean(features, 1); // (B, C)
-    const embedded = embed(p('embed.weight'), packed.inputs, config.embeddingDropout, request.dropoutSeed);
+    const embedded = embed(p('embed.weight'), packed, config.embeddingDropout, request.dropoutSeed);
     const { words } = embedded; // (N, E)
     const wordGates: tf.Tensor2D = products.matMul(words, weights.wordRows); // (N, 4H)
 
@@ -110,7 +110,7 @@ export function softAttentionSequence(
     const all = concatSteps(hiddens, packed.filling); // (N, H)
     const mask =
       request.dropoutSeed !== null && dropout > 0
-        ? dropoutMask(all.shape, dropout, request.dropoutSeed, 'output')
+        ? dropoutMask(rowKeys(packed, request.dropoutSeed, 'output'), hidden, dropout)
         : null;
     const weight = projectionWeight(p, 'fc', config.tieWeights);
     const projection = projectionLoss(products, all, mask, weight, p('fc.bias'), packed, request);

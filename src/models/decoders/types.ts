@@ -69,6 +69,8 @@ export interface TeacherForcedBatch {
   lengths: Int32Array;
   /** What the cross-entropy of each caption's words counts for in the loss, (B); 1 unless given, and it may be negative. */
   weights?: Float32Array;
+  /** What the dropout of each caption is drawn by beside the seed, 32-bit integers, (B); its row unless given. */
+  keys?: Int32Array;
 }
 
 export interface SequenceOptions {

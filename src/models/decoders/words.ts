@@ -3,7 +3,7 @@ import { mark } from '../../core/index.js';
 import { isNative, nativeOp, tf, type MatrixProducts } from '../../backend/index.js';
 import type { Lookup } from './base.js';
 import { dropoutMask, linear } from './cells.js';
-import type { PackedBatch } from './packed.js';
+import { rowKeys, type PackedBatch } from './packed.js';
 import type { SequenceRequest } from './sequence-operation.js';
 
 /** Word vectors of a sequence, (N, E), and the way back. */
@@ -13,15 +13,22 @@ export interface Embedded {
   gradient(dWords: tf.Tensor2D): tf.Tensor2D;
 }
 
-/** Rows `ids` of the table (V, E), with dropout where there is a seed for it. */
+/**
+ * Rows of the table (V, E) for the words that go in.
+ * @param dropoutSeed null: no dropout
+ */
 export function embed(
   table: tf.Tensor,
-  ids: Int32Array,
+  packed: PackedBatch,
   rate = 0,
   dropoutSeed: number | null = null,
 ): Embedded {
+  const ids = packed.inputs;
   const rows = tf.gather(table, tf.tensor1d(ids, 'int32')) as tf.Tensor2D;
-  const mask = dropoutSeed !== null && rate > 0 ? dropoutMask(rows.shape, rate, dropoutSeed, 'words') : null;
+  const mask =
+    dropoutSeed !== null && rate > 0
+      ? dropoutMask(rowKeys(packed, dropoutSeed, 'words'), rows.shape[1], rate)
+      : null;
   return {
     words: mask ? tf.mul(rows, mask) : rows,
     gradient: (dWords) => sumByWord(mask ? tf.mul(dWords, mask) : dWords, ids, table.shape[0]),
