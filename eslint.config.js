@@ -6,12 +6,13 @@ const rooms = {
   backend: ['core'],
   config: ['core'],
   metrics: ['core'],
+  distributed: ['core'],
   data: ['core', 'config'],
   models: ['core', 'backend'],
   evaluation: ['core', 'config', 'metrics', 'data'],
   checkpoint: ['core', 'config', 'data', 'models'],
   infer: ['core', 'backend', 'config', 'metrics', 'data', 'models', 'evaluation', 'checkpoint'],
-  train: ['core', 'backend', 'config', 'metrics', 'data', 'models', 'checkpoint', 'infer'],
+  train: ['core', 'backend', 'config', 'distributed', 'metrics', 'data', 'models', 'checkpoint', 'infer'],
   serve: ['core', 'backend', 'config', 'metrics', 'data', 'models', 'evaluation', 'checkpoint', 'infer'],
   demo: [
     ...[

@@ -24,6 +24,10 @@ export interface CaptionBatch {
   lengths: Int32Array;
   /** (B): what the cross-entropy of each row's words counts for in the loss; 1 unless given */
   weights?: Float32Array;
+  /** (B): what the dropout of each row is drawn by; its number unless given */
+  keys?: Int32Array;
+  /** rows and targets of the batch that this is a share of, if it is one */
+  whole?: { size: number; tokens: number };
   /** scored targets of all rows */
   tokens: number;
 }

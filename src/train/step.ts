@@ -6,6 +6,7 @@
 import { tf } from '../backend/index.js';
 import type { Config, TrainingConfig } from '../config/index.js';
 import { mark, UserError } from '../core/index.js';
+import { alone, type World } from '../distributed/index.js';
 import type { CaptionBatch } from '../data/index.js';
 import { poolForDecoder } from '../infer/index.js';
 import { partOf, type Decoder, type Encoder, type StateDict } from '../models/index.js';
@@ -19,6 +20,7 @@ import {
   type Update,
 } from './optimizers/index.js';
 import { perCaption, type Lesson, type Moment, type Objective } from './objectives/index.js';
+import { meanOverAll, type Learnt } from './share.js';
 import type { Source } from './sources.js';
 
 export interface StepResult {
@@ -75,6 +77,7 @@ export class TrainingStep {
     private readonly decoder: Decoder,
     private readonly objective: Objective,
     private readonly trainsEncoder = true,
+    private readonly world: World = alone,
   ) {
     const { training } = config;
     const part = (prefix: string, variables: Map<string, tf.Variable>, learningRate: number): Part => ({
@@ -105,11 +108,14 @@ export class TrainingStep {
   }
 
   /**
-   * @param batches whose mean loss per token is the step's
+   * @param batches whose mean loss per token is the step's; none only where other processes have some
    * @param share of the learning rates, by the schedule
    */
   run(batches: readonly MicroBatch[], share: number): StepResult {
-    const { loss, gradients, tokens, reward } = this.accumulated(batches);
+    const own = batches.length > 0 ? this.accumulated(batches) : null;
+    mark('other processes');
+    const { loss, gradients, tokens, reward } =
+      this.world.size > 1 ? meanOverAll(this.world, this.variables(), own) : own!;
     mark('clipping');
     const { clipNorm, clipValue } = this.config.training;
     const bounded = clipValue === null ? gradients : clipByValue(gradients, clipValue);
@@ -139,9 +145,7 @@ export class TrainingStep {
   }
 
   /** Mean loss per token of all batches, and its gradients in one name space. */
-  private accumulated(batches: readonly MicroBatch[]): Omit<Backward, 'encoder' | 'decoder'> & {
-    gradients: Gradients;
-  } {
+  private accumulated(batches: readonly MicroBatch[]): Learnt {
     const results = batches.map((batch) => {
       const { input, gives } = batch;
       if (gives === 'features') return this.decoderOnly(batch, input);
@@ -178,6 +182,14 @@ export class TrainingStep {
     };
   }
 
+  /** What the decoder is asked for. */
+  private options({ size, tokens, whole }: CaptionBatch, seed: number) {
+    const { options } = this.objective;
+    // Of the losses' mean over processes by tokens, this term is to be a mean by captions.
+    const share = whole ? (size / whole.size) * (whole.tokens / tokens) : 1;
+    return { ...options, doublyStochastic: (options.doublyStochastic ?? 0) * share, seed };
+  }
+
   /** Of the encoder as it stands, from maps of its stage `after`. */
   private features(maps: tf.Tensor4D, after: string | null, training = false): tf.Tensor {
     const map = this.encoder.forward(maps, this.config.encoder.stage, { after, training });
@@ -188,10 +200,8 @@ export class TrainingStep {
     mark('captions');
     const lesson = this.lesson(() => features, batch, { seed, epochs });
     const rows = perCaption(features, lesson.batch);
-    const { loss, gradients } = this.decoder.lossAndGradients(rows, lesson.batch, {
-      ...this.objective.options,
-      seed,
-    });
+    const options = this.options(lesson.batch, seed);
+    const { loss, gradients } = this.decoder.lossAndGradients(rows, lesson.batch, options);
     if (rows !== features) rows.dispose();
     return {
       loss,
@@ -226,10 +236,11 @@ export class TrainingStep {
     mark('encoder and decoder');
     const { value: loss, grads } = tf.variableGrads(
       () =>
-        this.decoder.loss(perCaption(this.features(maps, after, true), lesson.batch), lesson.batch, {
-          ...this.objective.options,
-          seed,
-        }),
+        this.decoder.loss(
+          perCaption(this.features(maps, after, true), lesson.batch),
+          lesson.batch,
+          this.options(lesson.batch, seed),
+        ),
       variables,
     );
     if (maps !== input) maps.dispose();

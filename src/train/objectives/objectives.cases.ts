@@ -252,7 +252,10 @@ export function objectiveCases(): void {
         const lossOf = (own: typeof batch) =>
           tf.tidy(() => decoder.loss(perCaption(features, own), own).dataSync()[0]);
         expect(both.size).toBe(drawn.size + batch.size);
-        expect(lossOf(both)).toBeCloseTo(0.7 * lossOf(drawn) + 0.3 * lossOf(batch), 4);
+        // Sums over words, in which each kind counts by its share over its captions.
+        const sumOf = (own: typeof batch) => lossOf(own) * own.tokens;
+        const expected = (0.7 * sumOf(drawn)) / drawn.size + (0.3 * sumOf(batch)) / batch.size;
+        expect(sumOf(both) / both.size).toBeCloseTo(expected, 4);
       });
 
       it('leaves no tensor behind', () => {

@@ -23,8 +23,11 @@ export function mixInputs(
   seed: number,
 ): CaptionBatch {
   const { size, steps, lengths } = batch;
-  const random = Random.for(seed, 'scheduled sampling');
-  const numbers = () => Array.from({ length: size }, () => random.next());
+  // Each caption draws from a generator of its own, whatever batch it is in.
+  const generators = Array.from({ length: size }, (_, b) =>
+    Random.for(seed, 'scheduled sampling', batch.keys?.[b] ?? b),
+  );
+  const numbers = () => generators.map((random) => random.next());
   const choices = Array.from({ length: steps - 1 }, (_, t) => ({
     own: numbers().map((u, b) => u >= share && t + 1 < lengths[b]),
     uniform: numbers(),

@@ -74,12 +74,11 @@ function lessonOf(
   };
 }
 
-/** Rows whose mean loss per word is that of both kinds, with `share` of the right ones. */
+/** Captions of both kinds, of which the right ones have `share` of the loss where all are equally long. */
 function mixed(drawn: CaptionRow[], right: CaptionRow[], share: number): CaptionRow[] {
-  const words = (rows: CaptionRow[]) => rows.reduce((sum, { targets }) => sum + targets.length, 0);
-  const all = words(drawn) + words(right);
+  const all = drawn.length + right.length;
   const weighted = (rows: CaptionRow[], part: number) =>
-    rows.map((row) => ({ ...row, weight: ((row.weight ?? 1) * part * all) / words(rows) }));
+    rows.map((row) => ({ ...row, weight: ((row.weight ?? 1) * part * all) / rows.length }));
   return [...weighted(drawn, 1 - share), ...weighted(right, share)];
 }
 

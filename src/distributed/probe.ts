@@ -1,0 +1,11 @@
+/** A process of its own that tries what `mpi.ts` will call: exit code 0 if all of it computes. */
+import { openLibrary } from './library.js';
+import { connect } from './mpi.js';
+
+const world = connect(openLibrary(process.env), { by: 'nobody', size: 1 });
+const values = Float32Array.of(1, 2, 3);
+world.sum(values);
+world.broadcast(values);
+const right = values.join() === '1,2,3' && world.gather('è').join() === 'è';
+world.end();
+process.exit(right ? 0 : 1);
