@@ -11,7 +11,7 @@ const rooms = {
   evaluation: ['core', 'config', 'metrics', 'data'],
   checkpoint: ['core', 'config', 'data', 'models'],
   infer: ['core', 'backend', 'config', 'metrics', 'data', 'models', 'evaluation', 'checkpoint'],
-  train: ['core', 'backend', 'config', 'metrics', 'data', 'models', 'checkpoint', 'infer'],
+  train: ['core', 'backend', 'config', 'metrics', 'data', 'models', 'evaluation', 'checkpoint', 'infer'],
   serve: ['core', 'backend', 'config', 'metrics', 'data', 'models', 'evaluation', 'checkpoint', 'infer'],
   demo: [
     ...[

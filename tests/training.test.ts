@@ -278,6 +278,7 @@ describe('train', () => {
       'config.yaml',
       'last',
       'metrics.jsonl',
+      'report.html',
       'state',
       'tensorboard',
     ]);

@@ -91,8 +91,7 @@ export function lineChart(chart: Chart): Markup {
           >`,
       )}
       <text x="${(left + WIDTH - RIGHT) / 2}" y="${HEIGHT - 5}" text-anchor="middle">${chart.across}</text>
-      ${marks.map((mark, i) => upright(mark.kind, mark.label, x(mark.x), left, MARK_HEIGHT * (i + 1)))}
-      ${drawn.length === 1 ? band(drawn[0], style(0), x, y) : ''}
+      ${uprights(marks, left, x)} ${drawn.length === 1 ? band(drawn[0], style(0), x, y) : ''}
       ${drawn.map((points, i) => curve(points, style(i), x, y))}
     </svg>
     ${lines.length > 1 ? legend(lines, style) : ''}
@@ -135,17 +134,26 @@ function grid(axis: Axis, left: number, y: (value: number) => number): Markup[] 
   );
 }
 
-/** @param at across @param y of the label's foot */
-function upright(kind: string, label: string, at: number, left: number, y: number): Markup {
-  const half = (LETTER * label.length) / 2;
-  const middle = Math.min(Math.max(at, left + half), WIDTH - 4 - half);
-  return html`<line class="mark ${kind}" x1="${at}" x2="${at}" y1="${y + 3}" y2="${HEIGHT - BOTTOM}" /><text
-      class="${kind}"
-      x="${rounded(middle)}"
-      y="${y}"
-      text-anchor="middle"
-      >${label}</text
-    >`;
+/** Labels above the curves, one below the other. */
+function uprights(marks: NonNullable<Chart['marks']>, left: number, x: Place): Markup[] {
+  const foot = (i: number) => MARK_HEIGHT * (i + 1);
+  const line = (i: number) =>
+    html`<line
+      class="mark ${marks[i].kind}"
+      x1="${x(marks[i].x)}"
+      x2="${x(marks[i].x)}"
+      y1="${foot(i) + 3}"
+      y2="${HEIGHT - BOTTOM}"
+    />`;
+  const label = (i: number) => {
+    const half = (LETTER * marks[i].label.length) / 2;
+    const middle = rounded(Math.min(Math.max(x(marks[i].x), left + half), WIDTH - 4 - half));
+    return html`<text class="mark-label" x="${middle}" y="${foot(i)}" text-anchor="middle">
+      ${marks[i].label}
+    </text>`;
+  };
+  // Labels behind all lines: they cover those that cross them.
+  return [...marks.map((_, i) => line(i)), ...marks.map((_, i) => label(i))];
 }
 
 type Place = (value: number) => number;

@@ -12,7 +12,7 @@ export const CHART_STYLE = `
 .chart figcaption { color: var(--soft); font-size: .92rem; line-height: 1.35; }
 .chart > svg { width: 100%; height: auto; display: block; }
 .chart text { fill: var(--soft); font-size: 12px; font-variant-numeric: tabular-nums; }
-.chart text.best { fill: var(--ink); }
+.chart .mark-label { paint-order: stroke; stroke: var(--card); stroke-width: 4px; }
 .chart .grid { stroke: var(--line); }
 .chart .mark { stroke: var(--soft); } .chart .mark.stage { stroke-dasharray: 5 4; }
 .chart polyline { fill: none; stroke: var(--colour); stroke-width: 2; stroke-linejoin: round; }

@@ -11,7 +11,7 @@ export function numbersTable(
 ): Markup {
   return html`<details>
     <summary>Numbers</summary>
-    <div class="scroll">
+    <div class="scroll" tabindex="0">
       <table>
         <thead>
           <tr>
