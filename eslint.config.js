@@ -12,7 +12,10 @@ const rooms = {
   evaluation: ['core', 'config', 'metrics', 'data'],
   checkpoint: ['core', 'config', 'data', 'models'],
   infer: ['core', 'backend', 'config', 'metrics', 'data', 'models', 'evaluation', 'checkpoint'],
-  train: ['core', 'backend', 'config', 'distributed', 'metrics', 'data', 'models', 'checkpoint', 'infer'],
+  train: [
+    ...['core', 'backend', 'config', 'distributed', 'metrics', 'data'],
+    ...['models', 'evaluation', 'checkpoint', 'infer'],
+  ],
   serve: ['core', 'backend', 'config', 'metrics', 'data', 'models', 'evaluation', 'checkpoint', 'infer'],
   demo: [
     ...[

@@ -305,6 +305,7 @@ describe('train', () => {
       'config.yaml',
       'last',
       'metrics.jsonl',
+      'report.html',
       'state',
       'tensorboard',
     ]);

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -66,6 +66,18 @@ it('takes single trainings, and gives JSON', async () => {
   expect(lines).toHaveLength(2);
   const runs = JSON.parse((await run(folder, '--json')).out) as { state: string }[];
   expect(runs.map(({ state }) => state)).toEqual(['ended', 'running', 'stopped']);
+});
+
+it('writes a page of one training, or of several', async () => {
+  const page = join(folder, 'pages', 'report.html');
+  const titleOf = () => /<h1>([^<]*)/.exec(readFileSync(page, 'utf8'))?.[1];
+  expect(await run(join(folder, 'ended'), '--report', page)).toMatchObject({ code: 0 });
+  expect(titleOf()).toBe('tiny');
+  const { err } = await run(folder, '--report', page);
+  expect(err).toContain(`written: ${page}`);
+  expect(titleOf()).toBe('3 trainings compared');
+  expect((await run(folder, '--report', folder)).err).toMatch(/--report .* is a folder/);
+  rmSync(join(folder, 'pages'), { recursive: true });
 });
 
 it('says what is wrong with a folder', async () => {

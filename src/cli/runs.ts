@@ -1,4 +1,13 @@
-import { findRuns, nameOf, settingsApart, type TrainingRun } from '../train/index.js';
+import {
+  duration,
+  findRuns,
+  nameOf,
+  newestOf,
+  settingsApart,
+  writeReport,
+  type TrainingRun,
+} from '../train/index.js';
+import { checkOutput } from './options.js';
 import { defineCommand } from './types.js';
 
 export const command = defineCommand({
@@ -12,25 +21,37 @@ export const command = defineCommand({
   },
   options: {
     json: { type: 'boolean', default: false, describe: 'everything as JSON' },
+    report: {
+      type: 'string',
+      requiresArg: true,
+      describe:
+        'write one page with curves and captions to this file: of a single training, or several compared',
+    },
   },
   examples: [
     ['showtell runs', 'the trainings in out/'],
     ['showtell runs out/a out/b', 'two of them, with the settings that differ'],
+    ['showtell runs out/a out/b --report compare.html', 'the same with their curves, as a page'],
   ],
-  handler(args, { print, log }) {
+  async handler(args, { print, log }) {
+    checkOutput('report', args.report);
     const folders = args.folder as string[];
     const runs = [
       ...new Map(
         folders.flatMap((folder) => findRuns(folder, log)).map((run) => [run.directory, run]),
       ).values(),
     ];
+    if (args.report !== undefined) {
+      await writeReport(args.report, runs);
+      log.info(`written: ${args.report}`);
+    }
     if (args.json) {
       print(JSON.stringify(runs, null, 2));
-      return Promise.resolve();
+      return;
     }
     for (const line of table([HEADINGS, ...runs.map(row)])) print(line);
     const apart = runs.length > 1 ? settingsApart(runs) : [];
-    if (apart.length === 0) return Promise.resolve();
+    if (apart.length === 0) return;
     print('');
     for (const line of table([
       ['settings that differ', ...runs.map(nameOf)],
@@ -38,7 +59,6 @@ export const command = defineCommand({
     ])) {
       print(line);
     }
-    return Promise.resolve();
   },
 });
 
@@ -47,9 +67,8 @@ const HEADINGS = ['training', 'state', 'epochs', 'best', 'BLEU-1..4', 'CIDEr-D',
 const percent = (value: number) => (100 * value).toFixed(1);
 
 function row(run: TrainingRun): string[] {
-  const { state, epochs, allEpochs, best, lastEpoch, lastStep } = run;
-  const newest = lastStep && lastStep.step > (lastEpoch?.step ?? 0) ? lastStep : lastEpoch;
-  const loss = newest && ('loss' in newest ? newest.loss : newest.trainLoss);
+  const { state, epochs, allEpochs, best } = run;
+  const newest = newestOf(run);
   return [
     nameOf(run),
     state,
@@ -57,15 +76,10 @@ function row(run: TrainingRun): string[] {
     best ? String(best.epoch) : '',
     best ? best.validation.bleu.map(percent).join(' ') : '',
     best ? percent(best.validation.ciderD) : '',
-    loss === null ? '' : loss.toFixed(3),
+    newest ? newest.loss.toFixed(3) : '',
     newest ? newest.wordsPerSecond.toFixed(0) : '',
     newest ? duration(newest.seconds) : '',
   ];
-}
-
-function duration(seconds: number): string {
-  const minutes = Math.round(seconds / 60);
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 /** Columns side by side; the first row is the head. */

@@ -1,4 +1,5 @@
 export * from './cache.js';
+export * from './chart/index.js';
 export * from './errors.js';
 export * from './files.js';
 export * from './half.js';

@@ -1,14 +1,14 @@
-/** The report's style sheet: light and dark, from phone to desk; colours from Okabe and Ito's palette. */
+/** The report's style sheet, but for its charts: light and dark, from phone to desk. */
 export const REPORT_STYLE = `
 :root {
   color-scheme: light dark;
   --paper: #ffffff; --card: #f6f7f9; --line: #dfe3e8; --ink: #1c2128; --soft: #57606a;
-  --loss: #0072b2; --score: #b34a00; --good: #00634a; --good-paper: #d9f2e8; --off: #7a4a00; --off-paper: #fdeed2;
+  --good: #00634a; --good-paper: #d9f2e8; --off: #7a4a00; --off-paper: #fdeed2;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #12161c; --card: #1b2129; --line: #323b47; --ink: #e7ebf0; --soft: #a3adb8;
-    --loss: #56b4e9; --score: #e69f00; --good: #7fe0bd; --good-paper: #12382c; --off: #f3c778; --off-paper: #3d2d10;
+    --good: #7fe0bd; --good-paper: #12382c; --off: #f3c778; --off-paper: #3d2d10;
   }
 }
 * { box-sizing: border-box; }
@@ -19,21 +19,12 @@ h1 { font-size: clamp(1.7rem, 5vw, 2.5rem); line-height: 1.2; margin: 0 0 .6rem;
 h2 { font-size: 1.45rem; margin: 3rem 0 .5rem; }
 h3 { font-size: 1.05rem; line-height: 1.4; margin: 0; }
 p { max-width: 46rem; margin: .5rem 0 1rem; }
-.soft, figcaption, th, summary { color: var(--soft); }
+.soft, th, summary { color: var(--soft); }
 code { font-size: .9em; background: var(--card); padding: .1em .35em; border-radius: .3em; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .75rem; margin: 1.5rem 0 0; padding: 0; }
 .figures div { background: var(--card); border: 1px solid var(--line); border-radius: .7rem; padding: .8rem 1rem; display: flex; flex-direction: column-reverse; }
 .figures dt { color: var(--soft); font-size: .88rem; line-height: 1.35; }
 .figures dd { margin: 0; font-size: 1.7rem; line-height: 1.3; font-weight: 650; font-variant-numeric: tabular-nums; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 1rem; }
-figure { margin: 0; }
-.chart { background: var(--card); border: 1px solid var(--line); border-radius: .7rem; padding: .8rem 1rem .4rem; }
-.chart svg { width: 100%; height: auto; display: block; }
-.chart text { fill: var(--soft); font-size: 12px; font-variant-numeric: tabular-nums; }
-.chart .grid { stroke: var(--line); }
-polyline { fill: none; stroke-width: 2.5; stroke-linejoin: round; }
-polyline.loss { stroke: var(--loss); } polyline.score { stroke: var(--score); }
-circle.loss { fill: var(--loss); } circle.score { fill: var(--score); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .5rem 0; }
 caption { text-align: left; color: var(--soft); font-size: .9rem; padding-bottom: .3rem; }

@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { PICTURES } from './pictures.js';
 import { renderReport } from './report.js';
 import type { ReportData, ReportPicture } from './report.js';
-import { roundUp } from './chart.js';
 
 const picture = (change: Partial<ReportPicture> = {}): ReportPicture => ({
   name: 'test-0000.png',
@@ -94,12 +93,6 @@ describe('renderReport', () => {
     expect(page.match(/<h1/g)).toHaveLength(1);
     expect(page.match(/<img /g)!.length).toBe(page.match(/<img [^>]*alt="[^"]+/g)!.length);
     expect(page).toMatch(/<html lang="en">/);
-  });
-});
-
-describe('roundUp', () => {
-  it('gives the axis a round end at or above the value', () => {
-    expect([0.03, 0.9, 1, 2.2, 3.6, 7].map(roundUp)).toEqual([0.04, 1, 1, 2.5, 4, 8]);
   });
 });
 

@@ -1,6 +1,5 @@
 /** The demo's report: one HTML page that needs nothing else, neither network nor script. */
-import { lineChart, roundUp } from './chart.js';
-import { dataUrl, html, Markup } from '../core/index.js';
+import { CHART_STYLE, dataUrl, html, lineChart, Markup } from '../core/index.js';
 import { attentionVeil } from '../infer/index.js';
 import { REPORT_STYLE } from './report-style.js';
 
@@ -50,7 +49,7 @@ export async function renderReport(data: ReportData): Promise<string> {
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <title>showtell demo: a captioner trained from scratch</title>
         <style>
-          ${new Markup(REPORT_STYLE)}
+          ${new Markup(REPORT_STYLE + CHART_STYLE)}
         </style>
       </head>
       <body>
@@ -91,24 +90,33 @@ export async function renderReport(data: ReportData): Promise<string> {
 function training({ history }: ReportData): Markup {
   if (history.length === 0) return html``;
   const last = history[history.length - 1];
-  const losses = history.map(({ epoch, loss }) => ({ epoch, value: loss }));
-  const scores = history.map(({ epoch, bleu4 }) => ({ epoch, value: bleu4 }));
+  const curve = (name: string, values: number[]) => [
+    { name, points: values.map((y, i) => ({ x: history[i].epoch, y })) },
+  ];
   return html`<section aria-labelledby="training">
     <h2 id="training">How it learned</h2>
     <div class="charts">
       ${lineChart({
+        id: 'loss',
         title: 'Training loss, nats a word',
         description: `Training loss by epoch, from ${history[0].loss.toFixed(2)} to ${last.loss.toFixed(2)}`,
-        className: 'loss',
-        points: losses,
-        top: roundUp(Math.max(...losses.map(({ value }) => value))),
+        across: 'epoch',
+        lines: curve(
+          'loss',
+          history.map(({ loss }) => loss),
+        ),
       })}
       ${lineChart({
+        id: 'bleu-4',
         title: 'BLEU-4 of validation captions',
         description: `Validation BLEU-4 by epoch, from ${history[0].bleu4.toFixed(2)} to ${last.bleu4.toFixed(2)}`,
-        className: 'score',
-        points: scores,
+        across: 'epoch',
+        lines: curve(
+          'BLEU-4',
+          history.map(({ bleu4 }) => bleu4),
+        ),
         top: 1,
+        colour: 1,
       })}
     </div>
   </section>`;

@@ -1,4 +1,5 @@
 export * from './journal.js';
+export { writeReport } from './report/index.js';
 export { savedConfig } from './output.js';
 export type { TrainingResult } from './run.js';
 export * from './trainer.js';

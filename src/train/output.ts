@@ -6,7 +6,7 @@ import { Lock, messageOf, recoverDirectory, UserError, writeFileAtomic } from '.
 import { Journal } from './journal.js';
 
 /** What a training puts there, beside its lock. */
-const contents = ['metrics.jsonl', 'best', 'last', 'state', 'tensorboard', 'config.yaml'];
+const contents = ['metrics.jsonl', 'best', 'last', 'state', 'tensorboard', 'report.html', 'config.yaml'];
 
 /** Settings that may differ when a training goes on: they change none of its numbers up to then. */
 const free = [

@@ -22,11 +22,11 @@ import type { Source } from './sources.js';
 import { stageOf, type Stage } from './stages.js';
 import { beginning, saveState, type Position, type TrainingState } from './state.js';
 import { TrainingStep, type MicroBatch, type StepResult } from './step.js';
-import { TensorBoard } from './tensorboard.js';
 import { describeScores, scoreOf, validate } from './validate.js';
+import { Views } from './views.js';
 
 export interface TrainingResult {
-  /** `config.output`, with `best/`, `last/`, `state/`, `tensorboard/`, `config.yaml` and `metrics.jsonl`. */
+  /** `config.output`, with `best/`, `last/`, `state/`, `tensorboard/`, `config.yaml`, `metrics.jsonl` and `report.html`. */
   output: string;
   /** The epoch with the highest validation score (`validation.score`); null when none was finished. */
   best: EpochEntry | null;
@@ -57,7 +57,7 @@ export class Run {
   private readonly leaks: LeakCounter;
   private lastSave = performance.now();
   private journal!: Journal;
-  private board: TensorBoard | undefined;
+  private views: Views | undefined;
 
   /** @param saved what to go on from */
   constructor(
@@ -96,7 +96,7 @@ export class Run {
       if (this.ended) {
         this.log.info('all epochs are done; --set training.epochs=N makes it longer');
       } else {
-        this.board = new TensorBoard(join(output, 'tensorboard'), this.position.step);
+        this.views = new Views(this.context, this.position.step);
       }
       while (!this.ended && !this.stopped) {
         if (this.stageEnded) {
@@ -112,6 +112,7 @@ export class Run {
       }
     } finally {
       this.step.dispose();
+      await this.views?.writeReport(this.journal.entries, false);
     }
     return {
       output,
@@ -150,7 +151,7 @@ export class Run {
   private record(entry: JournalEntry): void {
     this.writing(this.config.output, () => {
       this.journal.add(entry);
-      this.board?.add(entry);
+      this.views?.add(entry);
     });
   }
 
@@ -284,7 +285,7 @@ export class Run {
     mark('validation');
     const { position } = this;
     const { epoch, step, total, seconds } = position;
-    const { validation, samples } = await this.averaged(() =>
+    const { validation, samples, attended } = await this.averaged(() =>
       validate(this.config, this.data, epoch, this.log),
     );
     const score = scoreOf(validation, this.config);
@@ -320,6 +321,9 @@ export class Run {
       epochsWithoutGain: better ? 0 : position.epochsWithoutGain + 1,
     } satisfies Partial<Position>);
     this.saveState();
+    mark('report');
+    await this.views?.showAttention(step, attended);
+    await this.views?.writeReport(this.journal.entries, true);
     mark(undefined);
     const learnt =
       entry.reward === undefined

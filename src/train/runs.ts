@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { Config } from '../config/index.js';
 import { ownerOfLock, UserError, type Log } from '../core/index.js';
-import { parseEntries, type EpochEntry, type StepEntry } from './journal.js';
+import { parseEntries, type EpochEntry, type JournalEntry, type StepEntry } from './journal.js';
 import { differences, savedConfig } from './output.js';
 
 export interface TrainingRun {
@@ -57,21 +57,37 @@ const isCheckpoint = (directory: string) => existsSync(join(directory, 'checkpoi
 
 function readRun(directory: string): TrainingRun {
   const config = savedConfig(directory);
+  const entries = readEntries(directory);
+  const running = ownerOfLock(join(directory, 'lock')) !== undefined;
+  return describeRun(directory, config, entries, running);
+}
+
+/**
+ * What the journal of the training in `directory` holds so far.
+ * @throws UserError that names a damaged line
+ */
+export function readEntries(directory: string): JournalEntry[] {
   const journal = join(directory, 'metrics.jsonl');
-  const entries = existsSync(journal) ? parseEntries(readFileSync(journal, 'utf8'), journal) : [];
+  return existsSync(journal) ? parseEntries(readFileSync(journal, 'utf8'), journal) : [];
+}
+
+export function describeRun(
+  directory: string,
+  config: Config,
+  entries: readonly JournalEntry[],
+  running: boolean,
+): TrainingRun {
   const epochs = entries.filter((entry) => entry.event === 'epoch');
-  const best = epochs.findLast((entry) => entry.best) ?? null;
   const lastEpoch = epochs.at(-1) ?? null;
-  const lastStep = entries.findLast((entry) => entry.event === 'step') ?? null;
   return {
     directory,
     config,
-    state: stateOf(directory, config, epochs),
+    state: running ? 'running' : stateOf(config, epochs),
     epochs: lastEpoch?.epoch ?? 0,
     allEpochs: allEpochs(config, epochs),
-    best,
+    best: epochs.findLast((entry) => entry.best) ?? null,
     lastEpoch,
-    lastStep,
+    lastStep: entries.findLast((entry) => entry.event === 'step') ?? null,
   };
 }
 
@@ -85,8 +101,7 @@ function allEpochs({ training }: Config, epochs: readonly EpochEntry[]): number 
   return (epochsBefore(epochs) ?? training.epochs) + (training.selfCritical?.epochs ?? 0);
 }
 
-function stateOf(directory: string, config: Config, epochs: readonly EpochEntry[]): TrainingRun['state'] {
-  if (ownerOfLock(join(directory, 'lock')) !== undefined) return 'running';
+function stateOf(config: Config, epochs: readonly EpochEntry[]): 'ended' | 'stopped' {
   const { patience, selfCritical } = config.training;
   const done = epochs.at(-1)?.epoch ?? 0;
   if (done >= allEpochs(config, epochs)) return 'ended';
@@ -112,3 +127,18 @@ export function settingsApart(runs: readonly TrainingRun[]): { key: string; valu
 
 /** How a run is called in a list: the end of its path. */
 export const nameOf = ({ directory }: TrainingRun): string => basename(directory);
+
+/** The latest of what a run measured while it trained; null: nothing yet. */
+export function newestOf({
+  lastEpoch,
+  lastStep,
+}: TrainingRun): { loss: number; wordsPerSecond: number; seconds: number } | null {
+  if (lastStep && lastStep.step > (lastEpoch?.step ?? 0)) return lastStep;
+  return lastEpoch && { ...lastEpoch, loss: lastEpoch.trainLoss };
+}
+
+/** As in `12 min`, `2 h 13 min`. */
+export function duration(seconds: number): string {
+  const minutes = Math.round(seconds / 60);
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { expect, it } from 'vitest';
 import { TensorBoard } from './tensorboard.js';
 
@@ -41,5 +42,25 @@ it('writes records as TensorFlow does, with scalars and captions', () => {
   const bleu = Buffer.from('\x0a\x11validation/BLEU-4\x15', 'latin1');
   expect(epoch.readFloatLE(epoch.indexOf(bleu) + bleu.length)).toBe(0.25);
   expect(epoch.includes('- a.jpg: A dog')).toBe(true);
+  rmSync(folder, { recursive: true });
+});
+
+it('writes pictures with their size and all their bytes', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'showtell-board-'));
+  const board = new TensorBoard(folder, 0);
+  const background = { r: 1, g: 2, b: 3 };
+  const png = await sharp({ create: { width: 300, height: 5, channels: 3, background } })
+    .png()
+    .toBuffer();
+  board.addPictures(7, []);
+  board.addPictures(7, [{ image: 'a.jpg', png }]);
+  const records = recordsOf(readFileSync(join(folder, readdirSync(folder)[0])));
+  expect(records).toHaveLength(2); // the version, and one with a picture
+  const name = Buffer.from('\x0a\x0fattention/a.jpg', 'latin1');
+  const value = records[1].subarray(records[1].indexOf(name) + name.length);
+  const varint = (number: number) => (number < 128 ? [number] : [(number % 128) | 128, number >> 7]);
+  // Image { height: 5, width: 300, colorspace: 3, encoded_image_string } in field 4.
+  const image = Buffer.from([0x08, 5, 0x10, ...varint(300), 0x18, 3, 0x22, ...varint(png.length), ...png]);
+  expect(value.equals(Buffer.from([0x22, ...varint(image.length), ...image]))).toBe(true);
   rmSync(folder, { recursive: true });
 });

@@ -1,12 +1,13 @@
 /**
  * Event files that TensorBoard reads: a sequence of records (tensorflow/core/lib/io/record_writer.h: length, its checksum, data, its
  * checksum), each an `Event` (tensorflow/core/util/event.proto) in protocol buffers' wire format. Only what a training has to
- * say is written: scalars and texts.
+ * say is written: scalars, texts and pictures.
  */
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { JournalEntry } from './journal.js';
+import type { AttentionPicture } from './pictures.js';
 
 export class TensorBoard {
   private readonly path: string;
@@ -48,6 +49,12 @@ export class TensorBoard {
         string('validation/captions', captions),
       ]),
     );
+  }
+
+  /** @param step after which the decoder looked so */
+  addPictures(step: number, pictures: readonly AttentionPicture[]): void {
+    if (pictures.length === 0) return;
+    this.write(step, summary(pictures.map(({ image, png }) => picture(`attention/${image}`, png))));
   }
 
   /** @param content the fields of an Event but time and step */
@@ -110,6 +117,17 @@ function scalar(name: string, value: number): Uint8Array {
   number[0] = tag(2, 5); // simple_value
   new DataView(number.buffer).setFloat32(1, value, true);
   return Buffer.concat([bytesField(1, text(name)), number]);
+}
+
+/** Summary.Image, with its size as the PNG's header says it. */
+function picture(name: string, png: Buffer): Uint8Array {
+  const image = Buffer.concat([
+    integerField(1, png.readUInt32BE(20)), // height
+    integerField(2, png.readUInt32BE(16)), // width
+    integerField(3, 3), // colorspace: RGB
+    bytesField(4, png), // encoded_image_string
+  ]);
+  return Buffer.concat([bytesField(1, text(name)), bytesField(4, image)]);
 }
 
 /** A tensor with one string (TensorProto: dtype 7), for the plugin of texts. */

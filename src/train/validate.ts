@@ -6,6 +6,12 @@ import { captionFeatures } from '../infer/index.js';
 import { bleu, ciderD } from '../metrics/index.js';
 import type { TrainingData } from './data.js';
 import type { EpochEntry, ValidationScores } from './journal.js';
+import { attendSamples, type AttendedSample } from './pictures.js';
+
+export interface Validated extends Pick<EpochEntry, 'validation' | 'samples'> {
+  /** Of the first images, where the decoder has attention; decoded apart, so that no score depends on it. */
+  attended: AttendedSample[];
+}
 
 /** Captions that the journal keeps. */
 const SAMPLES = 5;
@@ -15,7 +21,7 @@ export async function validate(
   data: TrainingData,
   epoch: number,
   log: Log,
-): Promise<Pick<EpochEntry, 'validation' | 'samples'>> {
+): Promise<Validated> {
   const { batchSize, maxWords, maxImages } = config.validation;
   const split = data.validation.slice(0, maxImages ?? undefined);
   const { decoder, vocabulary } = data;
@@ -37,6 +43,7 @@ export async function validate(
       ciderD: ciderD(hypotheses, references).score,
     },
     samples: captions.slice(0, SAMPLES).map(({ text }, i) => ({ image: split[i].image, caption: text })),
+    attended: await attendSamples(config, data, epoch),
   };
 }
 
