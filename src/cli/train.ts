@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { loadConfig, type Config } from '../config/index.js';
 import { cacheDirectory, UserError, type ProfileRow } from '../core/index.js';
+import { joinWorld } from '../distributed/index.js';
 import { describeScores, savedConfig, train } from '../train/index.js';
 import { weightsSource } from './options.js';
 import { defineCommand, interruptedCode } from './types.js';
@@ -46,10 +47,13 @@ export const command = defineCommand({
   examples: [
     ['showtell train --config configs/flickr8k-mobilenetv2-attention.yaml', 'train the recipe'],
     ['showtell train --config my.yaml --set training.epochs=3 --set output=out/short', 'with other settings'],
+    ['mpirun -n 4 showtell train --config my.yaml', 'the same training by four processes'],
     ['showtell train --resume out/short --set training.epochs=5', 'go on where it stopped, for longer'],
   ],
   async handler(args, { log, signal, environment, print }) {
+    const world = await joinWorld(environment);
     const result = await train(configOf(args), {
+      world,
       resume: args.resume !== undefined,
       force: args.force,
       log,
@@ -59,6 +63,8 @@ export const command = defineCommand({
       cacheDirectory: cacheDirectory(environment, process.platform),
       weights: weightsSource(environment),
     });
+    world.end();
+    if (world.rank > 0) return result.interrupted ? interruptedCode : 0;
     if (result.best) {
       const { epoch, validation } = result.best;
       print(`best epoch ${epoch}: validation ${describeScores(validation)}`);

@@ -1,7 +1,7 @@
 /** Several processes as one: who they are, sums over all of them. */
-import { alone, launchOf, type World } from './world.js';
+import { alone, deviceOf, launchOf, type World } from './world.js';
 
-export { alone, launchOf, type Launch, type World } from './world.js';
+export { alone, deviceOf, launchOf, type Launch, type World } from './world.js';
 
 let joined: Promise<World> | undefined;
 
@@ -17,6 +17,10 @@ export function joinWorld(environment: NodeJS.ProcessEnv): Promise<World> {
 async function join(environment: NodeJS.ProcessEnv): Promise<World> {
   const launch = launchOf(environment);
   if (!launch) return alone;
+  // Before TensorFlow loads.
+  if (launch.localSize > 1) {
+    process.env.CUDA_VISIBLE_DEVICES = deviceOf(launch, environment.CUDA_VISIBLE_DEVICES);
+  }
   const { joinMpi } = await import('./mpi.js');
   return joinMpi(launch, environment);
 }

@@ -36,6 +36,8 @@ const names =
     ? ['libmpi.dylib', 'libmpi.40.dylib', 'libmpi.12.dylib']
     : ['libmpi.so.40', 'libmpi.so.12', 'libmpich.so.12', 'libmpi.so'];
 
+const isMpich = (name: string) => /mpich|\b12\b/.test(name);
+
 const RTLD_NOW = 2;
 const RTLD_GLOBAL = process.platform === 'darwin' ? 0x8 : 0x100;
 /** Open MPI crashes at exit where it is unloaded. */
@@ -43,15 +45,18 @@ const RTLD_NODELETE = process.platform === 'darwin' ? 0x80 : 0x1000;
 
 /**
  * Opens `SHOWTELL_MPI`, the path of a library, or the first one that is found.
+ * @param launcher whose library comes first
  * @throws UserError when there is none, or it is no MPI library
  */
-export function openLibrary(environment: NodeJS.ProcessEnv): Library {
+export function openLibrary(environment: NodeJS.ProcessEnv, launcher?: string): Library {
   const libc = koffi.load(process.platform === 'darwin' ? 'libSystem.dylib' : 'libc.so.6');
   const dlopen = libc.func('void *dlopen(const char *path, int flags)');
   const dlsym = libc.func('void *dlsym(void *library, const char *name)');
   const wanted = environment.SHOWTELL_MPI;
   const failures: string[] = [];
-  for (const path of wanted ? [wanted] : names) {
+  const mpich = launcher === 'MPICH';
+  const inOrder = names.toSorted((a, b) => Number(isMpich(b) === mpich) - Number(isMpich(a) === mpich));
+  for (const path of wanted ? [wanted] : inOrder) {
     const handle: unknown = dlopen(path, RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE);
     if (!handle) continue;
     try {

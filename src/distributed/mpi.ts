@@ -14,7 +14,7 @@ const CHUNK = 1 << 24;
  * @throws UserError without a usable library, or where the processes do not find each other
  */
 export function joinMpi(launch: Launch, environment: NodeJS.ProcessEnv): World {
-  const library = openLibrary(environment);
+  const library = openLibrary(environment, launch.by);
   if (launch.rank === 0) probe(library, environment);
   return connect(library, launch);
 }
@@ -30,6 +30,9 @@ export function connect(library: Library, launch: Pick<Launch, 'size' | 'by'>): 
     check(read(comm, out), what);
     return out[0];
   };
+  // Others would wait for this one.
+  const abort = (code: number) => void library.abort(comm, code === 0 ? 1 : code);
+  process.once('exit', abort);
   const rank = one(library.rank, 'MPI_Comm_rank');
   const size = one(library.size, 'MPI_Comm_size');
   if (size !== launch.size) {
@@ -69,7 +72,10 @@ export function connect(library: Library, launch: Pick<Launch, 'size' | 'by'>): 
       check(library.allgatherv(own, own.length, byte, all, sizes, offsets, byte, comm), 'MPI_Allgatherv');
       return [...sizes].map((length, i) => all.subarray(offsets[i], offsets[i] + length).toString());
     },
-    end: () => void library.finalize(),
+    end() {
+      process.off('exit', abort);
+      library.finalize();
+    },
   };
 }
 

@@ -10,7 +10,7 @@ export interface World {
   broadcast(values: Float32Array): void;
   /** What each of them gives, by rank. */
   gather(text: string): string[];
-  /** To be called once, when all is done. */
+  /** To be called once, when all is done; a process that exits before it ends all of them. */
   end(): void;
 }
 
@@ -24,17 +24,15 @@ export const alone: World = {
   end: () => undefined,
 };
 
-/** Where a launcher says how many processes it started, and which one this is. */
+/** Where a launcher says how many processes it started, which one this is, and the same for this machine. */
 const launchers = [
-  {
-    name: 'Open MPI',
-    rank: 'OMPI_COMM_WORLD_RANK',
-    size: 'OMPI_COMM_WORLD_SIZE',
-    local: 'OMPI_COMM_WORLD_LOCAL_RANK',
-  },
-  { name: 'MPICH', rank: 'PMI_RANK', size: 'PMI_SIZE', local: 'MPI_LOCALRANKID' },
-  { name: 'SLURM', rank: 'SLURM_PROCID', size: 'SLURM_STEP_NUM_TASKS', local: 'SLURM_LOCALID' },
-] as const;
+  { by: 'Open MPI', names: 'OMPI_COMM_WORLD_RANK _SIZE _LOCAL_RANK _LOCAL_SIZE' },
+  { by: 'MPICH', names: 'PMI_RANK PMI_SIZE MPI_LOCALRANKID MPI_LOCALNRANKS' },
+  { by: 'SLURM', names: 'SLURM_PROCID SLURM_STEP_NUM_TASKS SLURM_LOCALID SLURM_NTASKS_PER_NODE' },
+].map(({ by, names }) => ({
+  by,
+  names: names.split(' ').map((name) => (name.startsWith('_') ? `OMPI_COMM_WORLD${name}` : name)),
+}));
 
 export interface Launch {
   /** Who started the processes. */
@@ -43,19 +41,27 @@ export interface Launch {
   size: number;
   /** Among the processes on this machine. */
   localRank: number;
+  localSize: number;
 }
 
 /** How this process was started; undefined: alone. */
 export function launchOf(environment: NodeJS.ProcessEnv): Launch | undefined {
-  for (const { name, rank, size, local } of launchers) {
-    const count = Number(environment[size] ?? 1);
-    if (environment[rank] === undefined || !(count > 1)) continue;
+  for (const { by, names } of launchers) {
+    const [rank, size, localRank, localSize] = names.map((name) => environment[name]);
+    if (rank === undefined || !(Number(size) > 1)) continue;
     return {
-      by: name,
-      rank: Number(environment[rank]),
-      size: count,
-      localRank: Number(environment[local] ?? 0),
+      ...{ by, rank: Number(rank), size: Number(size) },
+      ...{ localRank: Number(localRank ?? 0), localSize: Number(localSize ?? 1) },
     };
   }
   return undefined;
+}
+
+/**
+ * The GPU that a process is to see, of those that all on this machine may; each takes another one.
+ * @returns a value for CUDA_VISIBLE_DEVICES
+ */
+export function deviceOf({ localRank }: Launch, visible: string | undefined): string {
+  const devices = visible?.split(',').filter((name) => name.trim() !== '') ?? [];
+  return devices.length === 0 ? String(localRank) : devices[localRank % devices.length];
 }

@@ -50,7 +50,7 @@ export type JournalEntry = StepEntry | EpochEntry;
 
 export class Journal {
   private constructor(
-    private readonly path: string,
+    private readonly path: string | null,
     readonly entries: JournalEntry[],
   ) {}
 
@@ -58,6 +58,11 @@ export class Journal {
   static create(path: string): Journal {
     writeFileSync(path, '');
     return new Journal(path, []);
+  }
+
+  /** One that is kept in memory only. */
+  static inMemory(): Journal {
+    return new Journal(null, []);
   }
 
   /**
@@ -80,13 +85,14 @@ export class Journal {
 
   /** Forces it to the disk. @returns its length */
   sync(): number {
+    if (this.path === null) return 0;
     sync(this.path);
     return statSync(this.path).size;
   }
 
   add(entry: JournalEntry): void {
     this.entries.push(entry);
-    appendFileSync(this.path, `${JSON.stringify(entry)}\n`);
+    if (this.path !== null) appendFileSync(this.path, `${JSON.stringify(entry)}\n`);
   }
 }
 

@@ -34,6 +34,9 @@ export interface OwnOutput {
   release(): void;
 }
 
+/** Of a process that trains with another one, which writes. */
+export const othersOutput: OwnOutput = { check: () => undefined, release: () => undefined };
+
 /**
  * Keeps other trainers out, and ends what a trainer that died left there.
  * @throws UserError that names the process that trains there

@@ -1,7 +1,9 @@
 /** The batches of an epoch, step by step, read ahead of the device. */
 import type { tf } from '../backend/index.js';
 import { prefetch, type CaptionBatch } from '../data/index.js';
+import type { World } from '../distributed/index.js';
 import type { TrainingData } from './data.js';
+import { shareOf } from './share.js';
 import type { Source } from './sources.js';
 
 /** Batches that are read while the device computes. */
@@ -9,7 +11,10 @@ const READ_AHEAD = 2;
 
 /** A batch, and how to make the tensor that was read for it. */
 export interface ReadBatch {
+  /** of all processes */
   batch: CaptionBatch;
+  /** this process's share of it; null: none */
+  own: CaptionBatch | null;
   input: () => tf.Tensor;
 }
 
@@ -23,13 +28,17 @@ export async function* readSteps(
   all: TrainingData['batches'],
   { epoch, batch: from }: { epoch: number; batch: number },
   accumulate: number,
+  world: World,
 ): AsyncGenerator<{ source: Source; batches: ReadBatch[] }> {
   const source = sources.training(epoch);
   let read = from;
   const ahead = prefetch(
     all.epoch(epoch, from),
     () => READ_AHEAD,
-    async (batch) => ({ batch, input: await source.read(batch.images, epoch, read++) }),
+    async (batch) => {
+      const own = shareOf(batch, world);
+      return { batch, own, input: await source.read(own?.images ?? [], epoch, read++) };
+    },
   );
   let batches: ReadBatch[] = [];
   for await (const one of ahead) {

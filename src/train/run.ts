@@ -9,6 +9,7 @@ import {
   type CheckpointMetrics,
 } from '../checkpoint/index.js';
 import type { Config } from '../config/index.js';
+import type { World } from '../distributed/index.js';
 import { mark, messageOf, Random, UserError, type Log, type ProfileRow } from '../core/index.js';
 import { partOf, type StateDict } from '../models/index.js';
 import type { TrainingData } from './data.js';
@@ -21,6 +22,7 @@ import { nextPlateau, noPlateau } from './schedule.js';
 import type { Source } from './sources.js';
 import { stageOf, type Stage } from './stages.js';
 import { beginning, saveState, type Position, type TrainingState } from './state.js';
+import { checkAlike, startAlike } from './alike.js';
 import { TrainingStep, type MicroBatch, type StepResult } from './step.js';
 import { describeScores, scoreOf, validate } from './validate.js';
 import { Views } from './views.js';
@@ -43,6 +45,8 @@ export interface RunContext {
   /** What computes: `native` or `wasm`. */
   backend: string;
   output: OwnOutput;
+  /** The processes that train together. */
+  world: World;
   log: Log;
   signal: AbortSignal | undefined;
 }
@@ -58,6 +62,7 @@ export class Run {
   private lastSave = performance.now();
   private journal!: Journal;
   private views: Views | undefined;
+  private agreedToStop = false;
 
   /** @param saved what to go on from */
   constructor(
@@ -72,6 +77,7 @@ export class Run {
     this.position = saved?.position ?? structuredClone(beginning);
     this.stage = stageOf(config, data, this.position);
     if (saved) this.loadModel(saved.model);
+    startAlike(context.world, data);
     this.step = this.newStep();
     if (!saved) return;
     this.step.loadState(saved.optimizer);
@@ -81,7 +87,8 @@ export class Run {
 
   private newStep(): TrainingStep {
     const { objective, trainsEncoder } = this.stage;
-    return new TrainingStep(this.config, this.data.encoder, this.data.decoder, objective, trainsEncoder);
+    const { encoder, decoder } = this.data;
+    return new TrainingStep(this.config, encoder, decoder, objective, trainsEncoder, this.context.world);
   }
 
   private loadModel(model: StateDict): void {
@@ -96,7 +103,7 @@ export class Run {
       if (this.ended) {
         this.log.info('all epochs are done; --set training.epochs=N makes it longer');
       } else {
-        this.views = new Views(this.context, this.position.step);
+        if (this.writes) this.views = new Views(this.context, this.position.step);
       }
       while (!this.ended && !this.stopped) {
         if (this.stageEnded) {
@@ -167,8 +174,17 @@ export class Run {
     }
   }
 
+  /** Whether Ctrl-C, or with several processes what they agreed on, ends it. */
   private get stopped(): boolean {
+    return this.context.world.size > 1 ? this.agreedToStop : this.interrupted;
+  }
+
+  private get interrupted(): boolean {
     return this.context.signal?.aborted ?? false;
+  }
+
+  private get writes(): boolean {
+    return this.context.world.rank === 0;
   }
 
   /** After Ctrl-C within an epoch. */
@@ -184,14 +200,17 @@ export class Run {
     const { position } = this;
     position.step++;
     const epochs = position.epoch - 1 - this.stage.before.epoch;
-    const micro = batches.map(({ batch, input }, i): MicroBatch => {
+    const micro = batches.flatMap(({ own, input }, i): MicroBatch[] => {
+      if (!own) return [];
       const place = i === 0 ? [position.step] : [position.step, i];
       const seed = Random.for(this.config.seed, 'dropout', ...place).integer(2 ** 31);
       const done = epochs + (position.batch + i) / this.stage.batches.count;
-      return { input: input(), gives: source.gives, batch, seed, epochs: done };
+      return [{ input: input(), gives: source.gives, batch: own, seed, epochs: done }];
     });
     try {
-      return this.step.run(micro, this.stage.shareOfRates(position));
+      const result = this.step.run(micro, this.stage.shareOfRates(position), this.interrupted);
+      this.agreedToStop = result.stop;
+      return result;
     } catch (error) {
       throw withMemoryAdvice(error, position.step, this.config.encoder.train !== 'none');
     } finally {
@@ -249,6 +268,7 @@ export class Run {
         stage.batches,
         position,
         training.accumulate,
+        this.context.world,
       )) {
         if (this.stopped) break;
         mark('to the device');
@@ -286,7 +306,7 @@ export class Run {
     const { position } = this;
     const { epoch, step, total, seconds } = position;
     const { validation, samples, attended } = await this.averaged(() =>
-      validate(this.config, this.data, epoch, this.log),
+      validate(this.config, this.data, epoch, this.log, this.context.world),
     );
     const score = scoreOf(validation, this.config);
     const better = !position.best || score > scoreOf(position.best.validation, this.config);
@@ -305,6 +325,7 @@ export class Run {
       seconds,
     };
     mark('checkpoint');
+    checkAlike(this.context.world, this.data);
     if (better) position.best = entry;
     await this.averaged(() => {
       this.saveCheckpoint('last', epoch, trainLoss, validation);
@@ -321,6 +342,7 @@ export class Run {
       epochsWithoutGain: better ? 0 : position.epochsWithoutGain + 1,
     } satisfies Partial<Position>);
     this.saveState();
+    this.context.world.gather('saved'); // all wait for what they may read
     mark('report');
     await this.views?.showAttention(step, attended);
     await this.views?.writeReport(this.journal.entries, true);
@@ -336,6 +358,7 @@ export class Run {
   }
 
   private saveState(): void {
+    if (!this.writes) return;
     const { encoder, decoder, fingerprint } = this.data;
     this.context.output.check();
     this.position.journalBytes = this.journal.sync();
@@ -355,6 +378,7 @@ export class Run {
     trainLoss: number | null,
     validation: EpochEntry['validation'] | null,
   ): void {
+    if (!this.writes) return;
     const metrics: CheckpointMetrics = {
       epoch,
       step: this.position.step,

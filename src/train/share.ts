@@ -48,23 +48,31 @@ export interface Learnt {
   gradients: Gradients;
   tokens: number;
   reward?: number;
+  /** That the reward is a mean over. */
+  images: number;
 }
 
 /**
  * The mean of all processes, each counting as much as its tokens. Takes over what is given.
  * @param own null: this process had no row
+ * @param stop whether this process wants to end the training; one is enough
  */
-export function meanOverAll(world: World, variables: Variables, own: Learnt | null): Learnt {
+export function meanOverAll(
+  world: World,
+  variables: Variables,
+  own: Learnt | null,
+  stop = false,
+): Learnt & { stop: boolean } {
   const tokens = own?.tokens ?? 0;
   const names = [...variables.keys()];
   const facts = Float32Array.of(
-    ...[tokens, own ? own.loss.dataSync()[0] * tokens : 0],
-    ...(own?.reward === undefined ? [0, 0] : [own.reward * tokens, tokens]),
+    ...[Number(stop), tokens, own ? own.loss.dataSync()[0] * tokens : 0],
+    ...(own?.reward === undefined ? [0, 0] : [own.reward * own.images, own.images]),
     ...names.map((name) => Number(own?.gradients.has(name) ?? false)),
   );
   own?.loss.dispose();
   world.sum(facts);
-  const [all, loss, reward, rewarded, ...present] = facts;
+  const [stops, all, loss, reward, rewarded, ...present] = facts;
   const learnt = names.filter((_, i) => present[i] > 0);
   const gradients: Gradients = new Map();
   for (const bucket of bucketsOf(learnt, (name) => variables.get(name)!.size)) {
@@ -91,6 +99,8 @@ export function meanOverAll(world: World, variables: Variables, own: Learnt | nu
     loss: tf.scalar(loss / all),
     gradients,
     tokens: all,
+    stop: stops > 0,
+    images: rewarded,
     ...(rewarded > 0 && { reward: reward / rewarded }),
   };
 }

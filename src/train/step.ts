@@ -33,6 +33,8 @@ export interface StepResult {
   names: string[];
   /** Target tokens. */
   tokens: number;
+  /** Whether a process wants to end the training. */
+  stop: boolean;
   /** Mean CIDEr-D of sampled captions, where there were some. */
   reward?: number;
 }
@@ -60,6 +62,7 @@ interface Part {
 interface Backward {
   loss: tf.Scalar;
   tokens: number;
+  images: number;
   reward?: number;
   encoder: Gradients;
   decoder: Gradients;
@@ -110,12 +113,14 @@ export class TrainingStep {
   /**
    * @param batches whose mean loss per token is the step's; none only where other processes have some
    * @param share of the learning rates, by the schedule
+   * @param stop whether this process wants to end the training
    */
-  run(batches: readonly MicroBatch[], share: number): StepResult {
+  run(batches: readonly MicroBatch[], share: number, stop = false): StepResult {
     const own = batches.length > 0 ? this.accumulated(batches) : null;
     mark('other processes');
-    const { loss, gradients, tokens, reward } =
-      this.world.size > 1 ? meanOverAll(this.world, this.variables(), own) : own!;
+    const together =
+      this.world.size > 1 ? meanOverAll(this.world, this.variables(), own, stop) : { ...own!, stop };
+    const { loss, gradients, tokens, reward } = together;
     mark('clipping');
     const { clipNorm, clipValue } = this.config.training;
     const bounded = clipValue === null ? gradients : clipByValue(gradients, clipValue);
@@ -137,7 +142,7 @@ export class TrainingStep {
     this.average?.update();
     tf.dispose([...gradients.values(), ...bounded.values(), ...clipped.gradients.values()]);
     return {
-      ...{ loss, tokens, reward },
+      ...{ loss, tokens, reward, stop: together.stop },
       gradientNorm: clipped.norm,
       norms: clipped.norms,
       names: [...bounded.keys()],
@@ -164,6 +169,7 @@ export class TrainingStep {
     );
     if (results.length === 1) return { ...results[0], gradients: named[0] };
     const tokens = results.reduce((sum, result) => sum + result.tokens, 0);
+    const images = results.reduce((sum, result) => sum + result.images, 0);
     const shares = results.map((result) => result.tokens / tokens);
     const mean = <T extends tf.Tensor>(parts: T[]): T => {
       const sum = tf.tidy(() => tf.addN(parts.map((part, i) => tf.mul<T>(part, shares[i]))));
@@ -176,8 +182,9 @@ export class TrainingStep {
         [...named[0].keys()].map((name) => [name, mean(named.map((gradients) => gradients.get(name)!))]),
       ),
       tokens,
+      images,
       ...(results[0].reward !== undefined && {
-        reward: results.reduce((sum, { reward }) => sum + reward!, 0) / results.length,
+        reward: results.reduce((sum, { reward, images: own }) => sum + reward! * own, 0) / images,
       }),
     };
   }
@@ -206,6 +213,7 @@ export class TrainingStep {
     return {
       loss,
       tokens: lesson.batch.tokens,
+      images: batch.images.length,
       reward: lesson.reward,
       encoder: new Map<string, tf.Tensor>(),
       decoder: gradients,
@@ -255,6 +263,7 @@ export class TrainingStep {
     return {
       loss,
       tokens: lesson.batch.tokens,
+      images: batch.images.length,
       reward: lesson.reward,
       encoder: of(this.parts.encoder),
       decoder: of(this.parts.decoder),

@@ -2,19 +2,23 @@
 import { prepareBackend } from '../backend/index.js';
 import type { Config } from '../config/index.js';
 import { cacheDirectory, endProfile, silentLog, startProfile, UserError, type Log } from '../core/index.js';
+import { alone, type World } from '../distributed/index.js';
 import type { PullOptions } from '../models/index.js';
 import { prepareTraining } from './data.js';
+import { Journal } from './journal.js';
 import {
   beginOutput,
   checkNothingLost,
   checkUnchanged,
   checkVacant,
   lockOutput,
+  othersOutput,
   reopenOutput,
   savedConfig,
 } from './output.js';
 import { Run, type TrainingResult } from './run.js';
 import { checkSpace, loadState } from './state.js';
+import { watch } from './watcher.js';
 
 export interface TrainOptions {
   log?: Log;
@@ -32,6 +36,8 @@ export interface TrainOptions {
   force?: boolean;
   /** Measure where the time goes. */
   profile?: boolean;
+  /** The processes that train together; rank 0 writes, all read the same files. Default: this one alone. */
+  world?: World;
 }
 
 /**
@@ -41,16 +47,21 @@ export interface TrainOptions {
  * a disk that is too full, or a loss that is not a number
  */
 export async function train(config: Config, options: TrainOptions = {}): Promise<TrainingResult> {
-  const { log = silentLog, overwrite = false, resume = false, force = false } = options;
+  const { overwrite = false, resume = false, force = false, world = alone } = options;
+  const writes = world.rank === 0;
+  const log = writes ? (options.log ?? silentLog) : silentLog;
   const { output } = config;
   const before = resume ? savedConfig(output) : undefined;
-  if (!resume) checkVacant(output, overwrite);
-  const lock = lockOutput(output);
+  if (writes && !resume) checkVacant(output, overwrite);
+  if (world.size > 1) checkShareable(config);
+  const lock = writes ? lockOutput(output) : othersOutput;
+  const unwatch = world.size > 1 ? watch(output, world.rank) : undefined;
   try {
     const saved = resume ? loadState(output) : undefined;
     if (before && !force) checkUnchanged(before, config, Boolean(saved?.position.selfCritical));
     const backend = await prepareBackend(config.device);
-    log.info(`training ${config.name} on ${backend.name} (${backend.device})`);
+    const together = world.size > 1 ? `, ${world.size} processes` : '';
+    log.info(`training ${config.name} on ${backend.name} (${backend.device})${together}`);
     const data = await prepareTraining(config, {
       ...options.weights,
       log,
@@ -58,7 +69,7 @@ export async function train(config: Config, options: TrainOptions = {}): Promise
       cacheDirectory: options.cacheDirectory ?? cacheDirectory(process.env, process.platform),
     });
     try {
-      checkSpace(output, config, data);
+      if (writes) checkSpace(output, config, data);
       if (saved && saved.fingerprint !== data.fingerprint && !force) {
         throw new UserError(
           `the captions, splits, images or initial weights are not those that the training in ${output} began with`,
@@ -75,11 +86,15 @@ export async function train(config: Config, options: TrainOptions = {}): Promise
         );
       }
       const run = new Run(
-        { config, data, backend: backend.name, output: lock, log, signal: options.signal },
+        { config, data, backend: backend.name, output: lock, world, log, signal: options.signal },
         saved,
       );
       // Nothing of an earlier training is touched before all is known to be right.
-      const journal = saved ? reopenOutput(config, saved.position.journalBytes, force) : beginOutput(config);
+      const journal = !writes
+        ? Journal.inMemory()
+        : saved
+          ? reopenOutput(config, saved.position.journalBytes, force)
+          : beginOutput(config);
       if (!options.profile) return await run.run(journal);
       startProfile();
       return { ...(await run.run(journal)), profile: endProfile() };
@@ -91,5 +106,15 @@ export async function train(config: Config, options: TrainOptions = {}): Promise
     }
   } finally {
     lock.release();
+    unwatch?.();
   }
+}
+
+/** @throws UserError for what several processes cannot train together */
+function checkShareable({ encoder: { train, weights } }: Config): void {
+  if (train === 'none' || (weights !== null && weights !== 'none')) return;
+  throw new UserError(
+    'several processes cannot train an encoder from random weights: its BatchNorm would see the images of one process only',
+    { hint: 'give encoder.weights, set encoder.train: none, or train in one process' },
+  );
 }

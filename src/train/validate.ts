@@ -2,7 +2,8 @@
 import type { Config } from '../config/index.js';
 import type { Log } from '../core/index.js';
 import { tokenize } from '../data/index.js';
-import { captionFeatures } from '../infer/index.js';
+import { alone, type World } from '../distributed/index.js';
+import { captionFeatures, type Caption } from '../infer/index.js';
 import { bleu, ciderD } from '../metrics/index.js';
 import type { TrainingData } from './data.js';
 import type { EpochEntry, ValidationScores } from './journal.js';
@@ -21,17 +22,24 @@ export async function validate(
   data: TrainingData,
   epoch: number,
   log: Log,
+  world: World = alone,
 ): Promise<Validated> {
   const { batchSize, maxWords, maxImages } = config.validation;
   const split = data.validation.slice(0, maxImages ?? undefined);
   const { decoder, vocabulary } = data;
-  const captions = await captionFeatures(
+  // Each process captions every `size`-th image, and all have the scores.
+  const own = split.filter((_, i) => i % world.size === world.rank);
+  const captioned = await captionFeatures(
     decoder,
     vocabulary,
     data.sources.validation(epoch),
-    split.map(({ image }) => image),
+    own.map(({ image }) => image),
     { batchSize, maxWords, log },
   );
+  const shares = world
+    .gather(JSON.stringify(captioned.map(({ words, text }) => ({ words, text }))))
+    .map((share) => JSON.parse(share) as Pick<Caption, 'words' | 'text'>[]);
+  const captions = split.map((_, i) => shares[i % world.size][Math.floor(i / world.size)]);
   const hypotheses = captions.map(({ words }) => words);
   const references = split.map((image) =>
     image.captions.map((caption) => tokenize(caption, config.text.tokenizer)),

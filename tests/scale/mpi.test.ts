@@ -1,0 +1,214 @@
+/** Trainings by several processes under Open MPI: the numbers of one process. Skipped where there is no mpirun. */
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { prepareBackend } from '../../src/backend/index.js';
+import { readCheckpointWeights } from '../../src/checkpoint/index.js';
+import { formatConfig, type ConfigInput } from '../../src/config/index.js';
+import { createEncoder, writeSafetensors } from '../../src/models/index.js';
+import { train, type JournalEntry } from '../../src/train/index.js';
+import { tinyConfig, writeTinyDataset } from '../tiny.js';
+
+const program = fileURLToPath(new URL('../../bin/showtell.mjs', import.meta.url));
+const mpirun = ['--allow-run-as-root', '--oversubscribe', '--mca', 'btl_vader_single_copy_mechanism', 'none'];
+const reason = spawnSync('mpirun', ['--version']).status === 0 ? undefined : 'there is no mpirun';
+if (reason) process.stderr.write(`tests of several processes are skipped: ${reason}\n`);
+
+let directory: string;
+const at = (name: string) => join(directory, name);
+
+beforeAll(async () => {
+  if (reason) return;
+  directory = mkdtempSync(join(tmpdir(), 'showtell-mpi-'));
+  await writeTinyDataset(directory);
+  await prepareBackend({ threads: 1 });
+  const encoder = createEncoder({ name: 'small_cnn', state: null, train: 'none', seed: 7 });
+  writeFileSync(
+    at('encoder.safetensors'),
+    writeSafetensors(encoder.stateDict({ classifier: true }), { dtype: 'F32' }),
+  );
+  encoder.dispose();
+});
+
+afterAll(() => {
+  if (!reason) rmSync(directory, { recursive: true, force: true });
+});
+
+// Adam divides by the root of squared gradients: with its usual epsilon, gradients that are nothing but rounding count as
+// much as any. SGD shows whether the gradients are the same.
+const training = { batchSize: 5, optimizer: 'sgd', learningRate: 0.2, logEvery: 1 } as const;
+const lstm = {
+  type: 'lstm',
+  embedding: 16,
+  hidden: 24,
+  layers: 2,
+  dropout: 0.2,
+  outputDropout: 0.2,
+} as const;
+const frozen = { name: 'small_cnn', weights: 'encoder.safetensors', train: 'none' } as const;
+
+const cases: Record<string, Partial<ConfigInput>> = {
+  'soft attention, scheduled sampling, then self-critical': {
+    encoder: frozen,
+    training: {
+      ...{ ...training, epochs: 5, doublyStochastic: 0.5, averageDecay: 0.9 },
+      scheduledSampling: { decay: 'linear', perEpoch: 0.2, floor: 0 },
+      selfCritical: { epochs: 1, samples: 2, crossEntropy: 0.1, learningRate: 0.05 },
+    },
+  },
+  'soft attention, encoder trained': {
+    encoder: { ...frozen, train: 'all' },
+    training: { ...training, epochs: 6, learningRate: 0.02, captionsPerImage: 1 },
+  },
+  'LSTM, steps of two batches': {
+    encoder: frozen,
+    decoder: lstm,
+    training: { ...training, epochs: 12, accumulate: 2 },
+  },
+};
+
+const configOf = (name: string, changes: Partial<ConfigInput>, output: string) => {
+  const encoder = { ...changes.encoder!, weights: at('encoder.safetensors') };
+  return tinyConfig(directory, {
+    ...changes,
+    encoder,
+    device: { threads: 1 },
+    output: at(`${name} ${output}`),
+  });
+};
+
+function entriesOf(output: string): JournalEntry[] {
+  const lines = readFileSync(join(output, 'metrics.jsonl'), 'utf8').trim().split('\n');
+  return lines.map((line) => JSON.parse(line) as JournalEntry);
+}
+
+function start(
+  processes: number,
+  argv: string[],
+): { child: ChildProcess; ended: Promise<{ code: number | null; said: string }> } {
+  const child = spawn('mpirun', [
+    ...mpirun,
+    '-n',
+    String(processes),
+    process.execPath,
+    program,
+    'train',
+    ...argv,
+  ]);
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  return { child, ended: new Promise((resolve) => child.on('close', (code) => resolve({ code, said }))) };
+}
+
+describe.skipIf(reason)('several processes', { timeout: 120_000 }, () => {
+  describe.each(Object.entries(cases))('%s', (name, changes) => {
+    const whole = () => configOf(name, changes, 'by one');
+    beforeAll(() => train(whole(), { cacheDirectory: at('cache') }));
+
+    it.each([2, 4])('has the losses, scores and weights of one process by %i', async (processes) => {
+      const config = configOf(name, changes, `by ${processes}`);
+      const path = at(`${name}.yaml`);
+      writeFileSync(path, formatConfig(config));
+      const { code, said } = await start(processes, ['--config', path]).ended;
+      expect({ code, said: code === 0 ? '' : said }).toEqual({ code: 0, said: '' });
+      const [expected, found] = [entriesOf(whole().output), entriesOf(config.output)];
+      expect(found).toHaveLength(expected.length);
+      expect(expected.filter(({ event }) => event === 'step').length).toBeGreaterThanOrEqual(20);
+      expected.forEach((entry, i) => {
+        const other = found[i];
+        if (entry.event === 'epoch') {
+          expect(other).toMatchObject({
+            validation: entry.validation,
+            samples: entry.samples,
+            best: entry.best,
+          });
+          return;
+        }
+        if (other.event !== 'step') throw new Error(`entry ${i} is one of an epoch`);
+        expect(Math.abs(other.loss - entry.loss)).toBeLessThan(1e-5);
+        expect(Math.abs((other.reward ?? 0) - (entry.reward ?? 0))).toBeLessThan(1e-5);
+      });
+      const [a, b] = await Promise.all(
+        [whole(), config].map(
+          async ({ output }) => (await readCheckpointWeights(join(output, 'last'))).state,
+        ),
+      );
+      for (const [key, { data }] of a) {
+        const own = b.get(key)!.data;
+        expect(own.every((value, i) => Math.abs(value - data[i]) < 1e-5)).toBe(true);
+      }
+    });
+  });
+
+  it('goes on by another number of processes, after one of them was killed', async () => {
+    const config = configOf(
+      'killed',
+      { encoder: frozen, training: { ...training, epochs: 400, saveEvery: 1e-6 } },
+      'by 3',
+    );
+    const path = at('killed.yaml');
+    writeFileSync(path, formatConfig(config));
+    const { child, ended } = start(3, ['--config', path]);
+    const journal = join(config.output, 'metrics.jsonl');
+    await until(() => existsSync(journal) && readFileSync(journal, 'utf8').includes('"epoch":3'));
+    const before = performance.now();
+    process.kill(childrenOf(child.pid!)[1], 'SIGKILL');
+    const { code, said } = await ended;
+    expect(performance.now() - before).toBeLessThan(30_000);
+    expect(code).not.toBe(0);
+    expect(said).toMatch(/process rank 1 .* exited on signal 9/);
+    expect(said).toMatch(
+      /error: rank 1 of the training in .* died; it was last saved in epoch \d+ behind batch \d+/,
+    );
+    const epochs = entriesOf(config.output).filter(({ event }) => event === 'epoch').length;
+    const more = ['--resume', config.output, '--set', `training.epochs=${epochs + 2}`];
+    const again = await start(2, more).ended;
+    expect(again).toMatchObject({ code: 0 });
+    expect(entriesOf(config.output).filter(({ event }) => event === 'epoch')).toHaveLength(epochs + 2);
+  });
+
+  it('says in one line what is missing', async () => {
+    const config = configOf('random', { encoder: { name: 'small_cnn', train: 'all' } }, 'by 2');
+    const encoder = { ...config.encoder, weights: null };
+    writeFileSync(at('random.yaml'), formatConfig({ ...config, encoder }));
+    const random = await start(2, ['--config', at('random.yaml')]).ended;
+    expect(random.code).not.toBe(0);
+    expect(random.said).toMatch(/error: several processes cannot train an encoder from random weights/);
+    const environment = {
+      ...process.env,
+      OMPI_COMM_WORLD_RANK: '0',
+      OMPI_COMM_WORLD_SIZE: '2',
+      SHOWTELL_MPI: '/no/libmpi.so',
+    };
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      [program, 'train', '--config', at('random.yaml')],
+      {
+        env: environment,
+        encoding: 'utf8',
+      },
+    );
+    expect(status).toBe(1);
+    expect(stderr).toMatch(
+      /^error: several processes were started, but no MPI library can be used \(tried \/no\/libmpi\.so\)\n/,
+    );
+  });
+});
+
+/** Processes that a process started, in the order of their numbers. */
+function childrenOf(pid: number): number[] {
+  const { stdout } = spawnSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' });
+  return stdout
+    .trim()
+    .split('\n')
+    .map(Number)
+    .sort((a, b) => a - b);
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 50));
+}
