@@ -125,7 +125,7 @@ function training({ history }: ReportData): Markup {
 function scores({ scores, protocol }: ReportData): Markup {
   return html`<section aria-labelledby="scores">
     <h2 id="scores">Scores on the test split</h2>
-    <div class="scroll">
+    <div class="scroll" tabindex="0">
       <table>
         <caption>
           Corpus BLEU of free-running captions; 1 is best
@@ -149,7 +149,7 @@ function scores({ scores, protocol }: ReportData): Markup {
         </tbody>
       </table>
     </div>
-    <div class="scroll">
+    <div class="scroll" tabindex="0">
       <table>
         <caption>
           Protocol

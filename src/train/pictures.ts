@@ -67,7 +67,7 @@ export async function drawPictures(
       const attention = { height, width, maps, photo, region };
       const picture = await attentionPicture(path, { ...caption, attention });
       // 256 colours: a third of the bytes, which add up over the epochs.
-      return sharp(picture).png({ palette: true }).toBuffer();
+      return sharp(picture).png({ palette: true, effort: 1 }).toBuffer();
     });
     if (png) pictures.push({ image, png });
   }

@@ -7,6 +7,10 @@ import { samplesSection, type Photos } from './samples.js';
 import { settingsSection } from './settings.js';
 import { REPORT_STYLE } from './style.js';
 
+const LONG_CURVES = html`<p class="note">
+  A point of a long curve is a mean; the pale band is the range of what it is the mean of.
+</p>`;
+
 /** Epochs in the table. */
 const EPOCHS = 200;
 
@@ -42,7 +46,8 @@ export function reportPage(runs: readonly ReportedRun[], { photos, now }: PageCo
           ${single ? figures(run) : ''}
         </header>
         <main>
-          ${single ? '' : overview(runs)} ${chartSection('training', 'Training', trainingCharts(runs))}
+          ${single ? '' : overview(runs)}
+          ${chartSection('training', 'Training', trainingCharts(runs), LONG_CURVES)}
           ${chartSection('validation', 'Validation', validationCharts(runs), single ? epochTable(epochs, run) : '')}
           ${samplesSection(runs, photos)} ${single ? factsSection(facts) : ''}
           ${single ? settingsSection(run.config) : ''}
