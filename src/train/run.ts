@@ -2,26 +2,20 @@
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { tf } from '../backend/index.js';
-import {
-  modelState,
-  readCheckpointWeights,
-  saveCheckpoint,
-  type CheckpointMetrics,
-} from '../checkpoint/index.js';
+import { readCheckpointWeights } from '../checkpoint/index.js';
 import type { Config } from '../config/index.js';
-import type { World } from '../distributed/index.js';
-import { mark, messageOf, Random, UserError, type Log, type ProfileRow } from '../core/index.js';
+import { mark, Random, type Log, type ProfileRow } from '../core/index.js';
 import { partOf, type StateDict } from '../models/index.js';
 import type { TrainingData } from './data.js';
 import { LeakCounter, withMemoryAdvice } from './guards.js';
 import type { EpochEntry, Journal, JournalEntry } from './journal.js';
 import { LossMeter, progressNote } from './losses.js';
-import type { OwnOutput } from './output.js';
 import { readSteps, type ReadBatch } from './read-steps.js';
 import { nextPlateau, noPlateau } from './schedule.js';
 import type { Source } from './sources.js';
+import { Saver, type RunContext } from './saver.js';
 import { stageOf, type Stage } from './stages.js';
-import { beginning, saveState, type Position, type TrainingState } from './state.js';
+import { beginning, type Position, type TrainingState } from './state.js';
 import { checkAlike, startAlike } from './alike.js';
 import { TrainingStep, type MicroBatch, type StepResult } from './step.js';
 import { describeScores, scoreOf, validate } from './validate.js';
@@ -38,19 +32,6 @@ export interface TrainingResult {
   profile?: ProfileRow[];
 }
 
-/** What a training is given. */
-export interface RunContext {
-  config: Config;
-  data: TrainingData;
-  /** What computes: `native` or `wasm`. */
-  backend: string;
-  output: OwnOutput;
-  /** The processes that train together. */
-  world: World;
-  log: Log;
-  signal: AbortSignal | undefined;
-}
-
 export class Run {
   private readonly config: Config;
   private readonly data: TrainingData;
@@ -59,6 +40,7 @@ export class Run {
   private stage: Stage;
   private step: TrainingStep;
   private readonly leaks: LeakCounter;
+  private readonly saver: Saver;
   private lastSave = performance.now();
   private journal!: Journal;
   private views: Views | undefined;
@@ -74,6 +56,7 @@ export class Run {
     this.data = data;
     this.log = log;
     this.leaks = new LeakCounter(log);
+    this.saver = new Saver(context);
     this.position = saved?.position ?? structuredClone(beginning);
     this.stage = stageOf(config, data, this.position);
     if (saved) this.loadModel(saved.model);
@@ -156,22 +139,10 @@ export class Run {
   }
 
   private record(entry: JournalEntry): void {
-    this.writing(this.config.output, () => {
+    this.saver.writing(this.config.output, () => {
       this.journal.add(entry);
       this.views?.add(entry);
     });
-  }
-
-  /** @throws UserError where the disk does not take it: what was saved before is whole */
-  private writing(path: string, work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      throw new UserError(`${path} cannot be written: ${messageOf(error)}`, {
-        hint: `mend that, then go on from the last save with showtell train --resume ${this.config.output}`,
-        cause: error,
-      });
-    }
   }
 
   /** Whether Ctrl-C, or with several processes what they agreed on, ends it. */
@@ -358,17 +329,7 @@ export class Run {
   }
 
   private saveState(): void {
-    if (!this.writes) return;
-    const { encoder, decoder, fingerprint } = this.data;
-    this.context.output.check();
-    this.position.journalBytes = this.journal.sync();
-    saveState(this.config.output, {
-      position: this.position,
-      fingerprint,
-      backend: this.context.backend,
-      model: modelState(encoder, decoder),
-      optimizer: this.step.stateDict(),
-    });
+    this.saver.state(this.position, () => this.step.stateDict(), this.journal);
     this.lastSave = performance.now();
   }
 
@@ -378,23 +339,7 @@ export class Run {
     trainLoss: number | null,
     validation: EpochEntry['validation'] | null,
   ): void {
-    if (!this.writes) return;
-    const metrics: CheckpointMetrics = {
-      epoch,
-      step: this.position.step,
-      ...(this.stage.name === 'self-critical' && { selfCritical: true }),
-      trainLoss,
-      validation: validation && {
-        ...validation,
-        tokenizer: this.config.text.tokenizer,
-        maxWords: this.config.validation.maxWords,
-      },
-      seconds: this.position.seconds,
-      trainImages: this.data.train.length,
-      trainCaptions: this.data.train.reduce((sum, { captions }) => sum + captions.length, 0),
-    };
-    this.context.output.check();
-    const directory = join(this.config.output, name);
-    this.writing(directory, () => saveCheckpoint(directory, { config: this.config, ...this.data, metrics }));
+    const selfCritical = this.stage.name === 'self-critical';
+    this.saver.checkpoint(name, { ...this.position, epoch, selfCritical, trainLoss, validation });
   }
 }
