@@ -19,7 +19,7 @@ export function joinMpi(launch: Launch, environment: NodeJS.ProcessEnv): World {
   return connect(library, launch);
 }
 
-export function connect(library: Library, launch: Pick<Launch, 'size' | 'by'>): World {
+export function connect(library: Library, launch: Pick<Launch, 'size' | 'localSize' | 'by'>): World {
   const check = (code: number, what: string) => {
     if (code !== 0) throw new Error(`${what} of ${library.path} failed with code ${code}`);
   };
@@ -50,6 +50,7 @@ export function connect(library: Library, launch: Pick<Launch, 'size' | 'by'>): 
   return {
     rank,
     size,
+    localSize: launch.localSize,
     sum(values) {
       for (const part of chunks(values)) {
         const { inPlace, float, sum } = library;

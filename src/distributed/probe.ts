@@ -2,7 +2,7 @@
 import { openLibrary } from './library.js';
 import { connect } from './mpi.js';
 
-const world = connect(openLibrary(process.env), { by: 'nobody', size: 1 });
+const world = connect(openLibrary(process.env), { by: 'nobody', size: 1, localSize: 1 });
 const values = Float32Array.of(1, 2, 3);
 world.sum(values);
 world.broadcast(values);

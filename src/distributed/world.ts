@@ -4,6 +4,8 @@ export interface World {
   /** Which of them this one is, from 0. */
   readonly rank: number;
   readonly size: number;
+  /** How many of them run on this machine. */
+  readonly localSize: number;
   /** Adds up the values of all processes, in place. All call it alike, as with everything below. */
   sum(values: Float32Array): void;
   /** Puts the values of rank 0 in place. */
@@ -18,6 +20,7 @@ export interface World {
 export const alone: World = {
   rank: 0,
   size: 1,
+  localSize: 1,
   sum: () => undefined,
   broadcast: () => undefined,
   gather: (text) => [text],
@@ -62,6 +65,7 @@ export function launchOf(environment: NodeJS.ProcessEnv): Launch | undefined {
  * @returns a value for CUDA_VISIBLE_DEVICES
  */
 export function deviceOf({ localRank }: Launch, visible: string | undefined): string {
-  const devices = visible?.split(',').filter((name) => name.trim() !== '') ?? [];
-  return devices.length === 0 ? String(localRank) : devices[localRank % devices.length];
+  if (visible === undefined) return String(localRank);
+  const devices = visible.split(',');
+  return devices[localRank % devices.length]; // an empty list hides all
 }

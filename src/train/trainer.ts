@@ -1,4 +1,5 @@
 /** A training from its configuration to its checkpoints: begun, or gone on with. */
+import { availableParallelism } from 'node:os';
 import { prepareBackend } from '../backend/index.js';
 import type { Config } from '../config/index.js';
 import { cacheDirectory, endProfile, silentLog, startProfile, UserError, type Log } from '../core/index.js';
@@ -59,7 +60,9 @@ export async function train(config: Config, options: TrainOptions = {}): Promise
   try {
     const saved = resume ? loadState(output) : undefined;
     if (before && !force) checkUnchanged(before, config, Boolean(saved?.position.selfCritical));
-    const backend = await prepareBackend(config.device);
+    const cores = Math.max(1, Math.floor(availableParallelism() / world.localSize));
+    const threads = config.device.threads ?? (world.localSize > 1 ? cores : null);
+    const backend = await prepareBackend({ ...config.device, threads });
     const together = world.size > 1 ? `, ${world.size} processes` : '';
     log.info(`training ${config.name} on ${backend.name} (${backend.device})${together}`);
     const data = await prepareTraining(config, {
