@@ -8,7 +8,7 @@ export type { SkippedImage } from './image-loader.js';
 export * from './prefetch.js';
 export * from './preprocess.js';
 export type { FeatureKey } from './store-manifest.js';
-export { readCaptions } from './readers.js';
+export { readCaptions } from './readers/index.js';
 export { readTextFile } from './text-file.js';
 export * from './tokenize.js';
 export * from './training-images.js';
