@@ -1,5 +1,6 @@
 export { augments } from './augment.js';
 export * from './batches.js';
+export * from './check/index.js';
 export * from './dataset.js';
 export * from './examples.js';
 export * from './feature-store.js';

@@ -134,6 +134,12 @@ export class CaptionSource {
     return [...first.keys()].map((image) => ({ image, captions: captions.get(image) ?? [] }));
   }
 
+  /** Every text file that is read: captions and lists. */
+  get textFiles(): string[] {
+    const lists = Object.values(this.config.splits ?? {}).filter((file) => file !== undefined);
+    return [...this.files.map(({ file }) => file), ...lists];
+  }
+
   private get fileNames(): string {
     return this.files.map(({ file }) => file).join(', ');
   }
