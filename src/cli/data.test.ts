@@ -1,10 +1,14 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parse } from 'yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCommand } from '../../tests/command-line.js';
 import { tinyConfig, writeTinyDataset } from '../../tests/tiny.js';
-import { formatConfig } from '../config/index.js';
+import { zip } from '../../tests/fake-setup.js';
+import { formatConfig, type ConfigInput } from '../config/index.js';
+import { silentLog } from '../core/index.js';
+import { readDataset } from '../data/index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'showtell-data-command-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -46,6 +50,7 @@ describe('showtell data check', () => {
     [['check', 'more', '--config', 'x'], 'expected `showtell data check --config FILE`'],
     [['check', '--config', at('none.yaml')], 'cannot read the config'],
     [['look'], 'there is no "data look"'],
+    [['check', '--config', at('config.yaml'), '--from', 'x'], '--from belongs to `data fetch`'],
     [['check', '--config', at('config.yaml'), '--page', folder], 'is a folder'],
   ])('%j ends in an error that says what was wrong', async (argv, message) => {
     const { code, err } = await run(...argv);
@@ -53,5 +58,47 @@ describe('showtell data check', () => {
     expect(err).toContain(message);
     expect(err).not.toContain('bug');
     expect(existsSync(at('none.yaml'))).toBe(false);
+  });
+});
+
+describe('showtell data fetch', () => {
+  it('prints the terms first, fetches, and prints the settings of a config that trains on it', async () => {
+    const from = at('archives');
+    mkdirSync(from);
+    const entry = (image: string, split: string) => ({
+      filename: image,
+      split,
+      sentences: [{ raw: 'A dog runs' }],
+    });
+    const images = [entry('a.jpg', 'train'), entry('b.jpg', 'val')];
+    writeFileSync(
+      join(from, 'caption_datasets.zip'),
+      zip({ 'dataset_flickr30k.json': JSON.stringify({ images }) }),
+    );
+    const { code, out, err } = await run('fetch', 'flickr30k', '--from', from, '--to', at('flickr30k'));
+    expect(code).toBe(0);
+    expect(err).toMatch(
+      /^Flickr30k: .*\nYoung, .*\nThe photos belong to .*\nSHA-256 of caption_datasets\.zip/,
+    );
+    expect(err).toContain(
+      'images is empty: fill in the form at https://shannon.cs.illinois.edu/DenotationGraph/',
+    );
+    const config = tinyConfig(folder, { data: (parse(out) as { data: ConfigInput['data'] }).data });
+    mkdirSync(at('flickr30k/images'));
+    for (const name of ['a.jpg', 'b.jpg']) writeFileSync(at(`flickr30k/images/${name}`), name);
+    const { train } = await readDataset(config.data, silentLog);
+    expect(train).toEqual([{ image: 'a.jpg', captions: ['A dog runs'] }]);
+  });
+
+  it.each([
+    [['fetch'], 'expected `showtell data fetch flickr8k|flickr30k|coco`'],
+    [['fetch', 'imagenet'], '"imagenet" cannot be fetched'],
+    [['fetch', 'coco', '--page', 'x'], '--page belongs to `data check`'],
+    [['fetch', 'flickr8k', '--from', at('nowhere'), '--to', at('x')], `there is no file ${at('nowhere')}`],
+  ])('%j ends in an error that says what was wrong', async (argv, message) => {
+    const { code, err } = await run(...argv);
+    expect(code).toBe(1);
+    expect(err).toContain(message);
+    expect(err).not.toContain('bug');
   });
 });

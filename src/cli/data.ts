@@ -2,9 +2,16 @@
 import { join } from 'node:path';
 import { loadConfig } from '../config/index.js';
 import { UserError, writeFileAtomic } from '../core/index.js';
-import { checkData, checkPage, reportLines, shownImages } from '../data/index.js';
+import {
+  checkData,
+  checkPage,
+  collections,
+  fetchCollection,
+  reportLines,
+  shownImages,
+} from '../data/index.js';
 import { thumbnails } from '../evaluation/index.js';
-import { checkOutput } from './options.js';
+import { checkOutput, proxiesOf } from './options.js';
 import { defineCommand, type CliContext } from './types.js';
 
 interface CheckArgs {
@@ -12,6 +19,12 @@ interface CheckArgs {
   set?: string[];
   json?: string;
   page?: string;
+}
+
+interface FetchArgs {
+  to?: string;
+  from?: string;
+  'keep-archives'?: boolean;
 }
 
 const options = {
@@ -40,12 +53,32 @@ const options = {
     requiresArg: true,
     describe: 'write one HTML page with everything to this file',
   },
+  to: {
+    group: 'With fetch:',
+    type: 'string',
+    requiresArg: true,
+    describe: 'folder of the data set [default: datasets/NAME]',
+  },
+  from: {
+    group: 'With fetch:',
+    type: 'string',
+    requiresArg: true,
+    describe: 'a folder that holds the archives already, or an address that they lie under',
+  },
+  'keep-archives': {
+    group: 'With fetch:',
+    type: 'boolean',
+    describe: 'keep the archives after they are unpacked',
+  },
 } as const;
+
+const names = Object.keys(collections).join('|');
+const forms = { check: 'check --config FILE', fetch: `fetch ${names}` };
 
 export const command = defineCommand({
   name: 'data',
-  describe: 'Check a data set: images, splits, captions, vocabulary',
-  positional: { name: 'action', many: true, describe: 'check' },
+  describe: 'Check a data set before a training does, or fetch a published one',
+  positional: { name: 'action', many: true, describe: `check | fetch ${names}` },
   options,
   examples: [
     [
@@ -53,24 +86,53 @@ export const command = defineCommand({
       'what a training would stumble over; exit code 1 if it would end',
     ],
     ['showtell data check --config my.yaml --page check.html', 'the same as a page, with pictures'],
+    ['showtell data fetch flickr8k', 'download and unpack it to datasets/flickr8k'],
+    ['showtell data fetch coco --from DIR', 'the same from archives that were downloaded elsewhere'],
   ],
-  interruptible: 'stopping',
+  interruptible: 'stopping; the same command goes on with a download',
   async handler(args, context) {
-    const [action, ...rest] = args.action as string[];
-    if (action !== 'check') throw new UserError(`there is no "data ${action}"`, { hint: 'check' });
-    if (rest.length > 0) throw new UserError('expected `showtell data check --config FILE`');
-    return check(args, context);
+    const [action, ...targets] = args.action as string[];
+    if (!Object.hasOwn(forms, action)) {
+      throw new UserError(`there is no "data ${action}"`, { hint: Object.keys(forms).join(', ') });
+    }
+    const other = action === 'check' ? 'fetch' : 'check';
+    const stray = Object.entries(options).find(
+      ([name, { group }]) => group === `With ${other}:` && args[name] !== undefined,
+    );
+    if (stray) throw new UserError(`--${stray[0]} belongs to \`data ${other}\``);
+    const wanted = action === 'check' ? 0 : 1;
+    if (targets.length !== wanted || (action === 'check' && args.config === undefined)) {
+      throw new UserError(`expected \`showtell data ${forms[action as keyof typeof forms]}\``);
+    }
+    if (action === 'check') return check(args, context);
+    await fetchByName(targets[0], args, context);
+    return 0;
   },
 });
+
+async function fetchByName(
+  name: string,
+  args: FetchArgs,
+  { log, print, environment, signal }: CliContext,
+): Promise<void> {
+  if (!Object.hasOwn(collections, name)) {
+    throw new UserError(`"${name}" cannot be fetched`, { hint: `there are ${names.replaceAll('|', ', ')}` });
+  }
+  const collection = collections[name];
+  const { to: directory = join('datasets', name), from, 'keep-archives': keepArchives } = args;
+  for (const line of [collection.title, ...collection.licence]) log.info(line);
+  const proxies = proxiesOf(environment);
+  await fetchCollection(collection, { directory, from, keepArchives, proxies, log, signal });
+  for (const line of collection.settings(directory)) print(line);
+}
 
 async function check(
   { config: file, set, json, page }: CheckArgs,
   { log, print, signal }: CliContext,
 ): Promise<number> {
-  if (file === undefined) throw new UserError('expected `showtell data check --config FILE`');
   checkOutput('json', json);
   checkOutput('page', page);
-  const config = loadConfig(file, set);
+  const config = loadConfig(file!, set);
   const report = await checkData(config, { log, signal });
   for (const line of reportLines(report)) print(line);
   if (json !== undefined) writeFileAtomic(json, `${JSON.stringify(report, null, 2)}\n`);

@@ -4,6 +4,7 @@ export * from './check/index.js';
 export * from './dataset.js';
 export * from './examples.js';
 export * from './feature-store.js';
+export * from './fetch/index.js';
 export { decodeImage, type RgbImage } from './image.js';
 export type { SkippedImage } from './image-loader.js';
 export * from './prefetch.js';

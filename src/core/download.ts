@@ -13,8 +13,10 @@ import { once } from 'node:events';
 import { dirname } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { EnvHttpProxyAgent, fetch, type Response } from 'undici';
-import { messageOf, sync, UserError, type Log } from '../../core/index.js';
+import type { EnvHttpProxyAgent, Response } from 'undici';
+import { messageOf, UserError } from './errors.js';
+import { sync } from './files.js';
+import type { Log } from './log.js';
 
 export interface Proxies {
   http?: string;
@@ -55,6 +57,8 @@ export async function download(url: string, target: string, options: DownloadOpt
   } catch (error) {
     throw new UserError(`cannot write ${target}: ${messageOf(error)}`, { cause: error });
   }
+  // Loaded here: most runs download nothing.
+  const { EnvHttpProxyAgent } = await import('undici');
   const agent = new EnvHttpProxyAgent({
     httpProxy: options.proxies?.http,
     httpsProxy: options.proxies?.https,
@@ -126,6 +130,7 @@ async function receive(
     });
   alive();
   try {
+    const { fetch } = await import('undici');
     const version = versionOf(part);
     const have = version === undefined ? 0 : sizeOf(part);
     const headers = have > 0 ? { range: `bytes=${have}-`, 'if-range': version! } : {};
