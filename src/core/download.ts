@@ -13,7 +13,8 @@ import { once } from 'node:events';
 import { dirname } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { EnvHttpProxyAgent, Response } from 'undici';
+import type { Dispatcher, Response } from 'undici';
+import { eager } from './eager.js';
 import { messageOf, UserError } from './errors.js';
 import { sync } from './files.js';
 import type { Log } from './log.js';
@@ -114,7 +115,7 @@ function versionOf(part: string): string | undefined {
 async function receive(
   url: string,
   part: string,
-  dispatcher: EnvHttpProxyAgent,
+  agent: Dispatcher,
   { log, signal, stallMs = 30_000 }: DownloadOptions,
 ): Promise<void> {
   const stall = new AbortController();
@@ -131,6 +132,8 @@ async function receive(
   alive();
   try {
     const { fetch } = await import('undici');
+    const { interceptor, taken } = await eager();
+    const dispatcher = agent.compose(interceptor);
     const version = versionOf(part);
     const have = version === undefined ? 0 : sizeOf(part);
     const headers = have > 0 ? { range: `bytes=${have}-`, 'if-range': version! } : {};
@@ -156,6 +159,7 @@ async function receive(
         size += (chunk as Uint8Array).length;
         // `once` rejects when the file fails.
         if (!file.write(chunk)) await once(file, 'drain');
+        taken((chunk as Uint8Array).length);
         progress.update(Math.floor(size / MB));
       }
     } catch (error) {
