@@ -2,6 +2,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { runtimeDirectory } from '../src/backend/runtime.js';
 import type { CommandResult, World } from '../src/backend/setup/world.js';
 import type { Log } from '../src/core/index.js';
@@ -106,8 +107,8 @@ export function runtimesOf(world: FakeWorld): string[] {
   return readdirSync(join(world.environment.SHOWTELL_CACHE!, 'runtime')).sort();
 }
 
-/** A zip file with stored (not compressed) files; APPNOTE.TXT 4.3.7, 4.3.12 and 4.3.16. Checksums are left out. */
-export function zip(files: Record<string, string>): Buffer {
+/** A zip file with stored (not compressed) files; APPNOTE.TXT 4.3.7, 4.3.12 and 4.3.16. */
+export function zip(files: Record<string, string | Uint8Array>): Buffer {
   const parts: Buffer[] = [];
   const directory: Buffer[] = [];
   let offset = 0;
@@ -115,6 +116,7 @@ export function zip(files: Record<string, string>): Buffer {
     const data = Buffer.from(content);
     const common = Buffer.alloc(26);
     common.writeUInt16LE(20, 0); // version 2.0
+    common.writeUInt32LE(crc32(data), 10);
     common.writeUInt32LE(data.length, 14);
     common.writeUInt32LE(data.length, 18);
     common.writeUInt16LE(name.length, 22);

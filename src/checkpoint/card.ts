@@ -1,9 +1,14 @@
 /** The model card: what a checkpoint is, from what it was trained and how well it does. */
-import type { Config } from '../config/index.js';
+import { captionFilesOf, type Config } from '../config/index.js';
 import type { Vocabulary } from '../data/index.js';
 import type { CheckpointMetrics } from './checkpoint.js';
 
 const percent = (value: number): string => (100 * value).toFixed(1);
+
+function dataFiles(data: Config['data']): string {
+  const files = captionFilesOf(data).map(({ file }) => file);
+  return files.length > 0 ? files.join(', ') : data.images;
+}
 
 function decoderLine({ decoder }: Config): string {
   return decoder.type === 'lstm'
@@ -46,7 +51,7 @@ function objectiveLines({ training, seed }: Config, metrics: CheckpointMetrics |
 
 function trainingLines({ config, metrics }: { config: Config; metrics: CheckpointMetrics | null }): string[] {
   return [
-    `- Data: ${config.data.captions}${metrics ? ` (${metrics.trainImages} images, ${metrics.trainCaptions} captions)` : ''}`,
+    `- Data: ${dataFiles(config.data)}${metrics ? ` (${metrics.trainImages} images, ${metrics.trainCaptions} captions)` : ''}`,
     ...objectiveLines(config, metrics),
     ...(metrics
       ? [

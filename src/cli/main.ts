@@ -18,6 +18,7 @@ const modules: Record<string, () => Promise<Module>> = {
   import: () => import('./import.js'),
   export: () => import('./export.js'),
   weights: () => import('./weights.js'),
+  data: () => import('./data.js'),
   demo: () => import('./demo.js'),
   info: () => import('./info.js'),
   setup: () => import('./setup.js'),

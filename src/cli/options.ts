@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { InferredOptionTypes } from 'yargs';
 import type { BackendOptions } from '../backend/index.js';
-import { messageOf, UserError } from '../core/index.js';
+import { messageOf, UserError, type Proxies } from '../core/index.js';
 import type { ScoringTokenizer } from '../evaluation/index.js';
 import type { CaptionSearch, LengthPenalty, Strategy } from '../infer/index.js';
 import type { PullOptions } from '../models/index.js';
@@ -145,13 +145,15 @@ export function deviceOf(args: { backend: BackendOptions['backend'] }): BackendO
   return { backend: args.backend };
 }
 
-/** Where published weights come from, by the environment variables that other tools read as well. */
-export function weightsSource(environment: NodeJS.ProcessEnv): Pick<PullOptions, 'mirror' | 'proxies'> {
+/** Proxies by the environment variables that other tools read as well. */
+export function proxiesOf(environment: NodeJS.ProcessEnv): Proxies {
   const either = (name: string) => environment[name] ?? environment[name.toLowerCase()];
-  return {
-    mirror: environment.SHOWTELL_WEIGHTS_URL || undefined,
-    proxies: { http: either('HTTP_PROXY'), https: either('HTTPS_PROXY'), none: either('NO_PROXY') },
-  };
+  return { http: either('HTTP_PROXY'), https: either('HTTPS_PROXY'), none: either('NO_PROXY') };
+}
+
+/** Where published weights come from. */
+export function weightsSource(environment: NodeJS.ProcessEnv): Pick<PullOptions, 'mirror' | 'proxies'> {
+  return { mirror: environment.SHOWTELL_WEIGHTS_URL || undefined, proxies: proxiesOf(environment) };
 }
 
 /** Finds out before long work that its result could not be written. @throws UserError */

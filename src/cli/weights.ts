@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { prepareBackend } from '../backend/index.js';
-import { cacheDirectory, UserError } from '../core/index.js';
+import { cacheDirectory, sha256Of, UserError } from '../core/index.js';
 import {
   createEncoder,
   encoders,
@@ -10,7 +10,6 @@ import {
   publishedPath,
   pullWeights,
   readWeights,
-  sha256Of,
   type StateDict,
 } from '../models/index.js';
 import { weightsSource } from './options.js';

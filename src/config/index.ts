@@ -1,3 +1,4 @@
+export * from './caption-files.js';
 export * from './load.js';
 export * from './schema.js';
 export * from './training-schema.js';

@@ -22,20 +22,32 @@ export const deviceSchema = z
   })
   .describe('what computes');
 
+const bySplit = z.strictObject({
+  train: z.string().optional(),
+  validation: z.string().optional(),
+  test: z.string().optional(),
+});
+
+/** Formats whose one file says of each image which split it is in. */
+const withOwnSplits: readonly string[] = ['karpathy-json', 'imagefolder'];
+
 export const dataSchema = z
   .strictObject({
     format: z
-      .enum(['flickr-csv', 'flickr-token'])
-      .describe('flickr-csv: captions.txt with lines image,caption; flickr-token: lines name#n<TAB>caption'),
-    captions: z.string().describe('the captions file'),
+      .enum(['flickr-csv', 'flickr-token', 'karpathy-json', 'coco-annotations', 'imagefolder'])
+      .describe(
+        'flickr-csv: lines image,caption; flickr-token: lines name#n<TAB>caption; karpathy-json: dataset_*.json of ' +
+          'Karpathy, with splits; coco-annotations: captions_*.json of COCO; imagefolder: metadata.csv or ' +
+          'metadata.jsonl among the images (Hugging Face)',
+      ),
+    captions: z
+      .union([z.string(), bySplit])
+      .optional()
+      .describe('the captions file, or one a split under train, validation and test; none for imagefolder'),
     images: z.string().describe('the folder of the images'),
-    splits: z
-      .strictObject({
-        train: z.string(),
-        validation: z.string(),
-        test: z.string().optional(),
-      })
-      .describe('files that list one image name a line'),
+    splits: bySplit
+      .optional()
+      .describe('files that list one image name a line; not needed where the captions are split already'),
     onBadImage: z
       .enum(['error', 'skip'])
       .default('error')
@@ -44,6 +56,28 @@ export const dataSchema = z
       .enum(['error', 'warn'])
       .default('error')
       .describe('the same image, by name or content, in two splits ends a training, or is warned of'),
+  })
+  .superRefine(({ format, captions, splits }, context) => {
+    const wrong = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
+    if (format === 'imagefolder' ? captions !== undefined : captions === undefined) {
+      const expected =
+        format === 'imagefolder'
+          ? 'expected none, for the metadata lies in the folder data.images'
+          : 'expected a file, or one for each of train and validation';
+      wrong(['captions'], expected);
+      return;
+    }
+    if (withOwnSplits.includes(format) && typeof captions !== 'object') return;
+    for (const name of ['train', 'validation'] as const) {
+      if (splits?.[name] !== undefined) continue;
+      if (typeof captions !== 'object') {
+        wrong(
+          ['splits', name],
+          `expected a file that lists images, or a captions file for each split in data.captions, for ${format} says no splits`,
+        );
+      } else if (captions[name] === undefined)
+        wrong(['captions', name], 'expected the captions file of this split');
+    }
   })
   .describe('captions, images and splits');
 
@@ -242,6 +276,7 @@ export type Config = z.output<typeof configSchema>;
 export type ConfigInput = z.input<typeof configSchema>;
 export type DeviceConfig = Config['device'];
 export type DataConfig = Config['data'];
+export type SplitFiles = z.output<typeof bySplit>;
 export type TextConfig = Config['text'];
 export type TokenizerName = TextConfig['tokenizer'];
 export type ImageConfig = Config['image'];

@@ -1,8 +1,10 @@
 export * from './cache.js';
 export * from './chart/index.js';
+export * from './download.js';
 export * from './errors.js';
 export * from './files.js';
 export * from './half.js';
+export * from './hash.js';
 export * from './html.js';
 export * from './lock.js';
 export * from './log.js';
@@ -11,3 +13,4 @@ export * from './profile.js';
 export * from './random.js';
 export * from './replies.js';
 export * from './threads.js';
+export * from './unzip.js';

@@ -6,7 +6,6 @@ import { sharedPath } from '../../tests/helpers.js';
 import type { DataConfig } from '../config/index.js';
 import { silentLog, UserError, type Log } from '../core/index.js';
 import { readDataset, readSplit } from './dataset.js';
-import { captionReaders } from './readers.js';
 
 let folder: string;
 let warnings: string[];
@@ -63,89 +62,6 @@ const expected = {
   ],
   validation: [{ image: 'c.jpg', captions: ['Ü'] }],
 };
-
-/** The same data set in each format: every reader must give the same. */
-const sameData: Record<DataConfig['format'], string> = {
-  'flickr-csv': 'image,caption\na.jpg,"One dog, running ."\na.jpg,Two\nb.jpg,"He said ""hi"" ."\nc.jpg,Ü\n',
-  'flickr-token': 'a.jpg#0\tOne dog, running .\na.jpg#1\tTwo\nb.jpg#0\tHe said "hi" .\nc.jpg#0\tÜ',
-};
-
-describe.each(Object.keys(captionReaders) as DataConfig['format'][])('reader %s', (format) => {
-  it.each([
-    ['as it is', (text: string) => text],
-    ['with Windows line ends', (text: string) => text.replaceAll('\n', '\r\n')],
-    ['with a byte order mark', (text: string) => '\uFEFF' + text],
-    ['with blank lines', (text: string) => text.replaceAll('\n', '\n\n')],
-  ])('reads captions by split, %s', async (_, change) => {
-    write('captions.txt', change(sameData[format]));
-    expect(await readDataset(config({ format }), log)).toEqual(expected);
-    expect(warnings).toEqual([]);
-  });
-
-  it('says what is wrong with the file as a whole', async () => {
-    write('captions.txt', '');
-    expect((await failure(config({ format }))).text).toBe('The captions file captions.txt is empty.');
-    write('captions.txt', Buffer.from([0x89, 0x50, 0x4e, 0x47, 0, 1, 2, 3]));
-    expect((await failure(config({ format }))).text).toMatch(/captions\.txt is no text file: .* offset 4/);
-    write('captions.txt', Buffer.from(sameData[format], 'latin1'));
-    const latin = await failure(config({ format }));
-    expect(latin.text).toMatch(
-      format === 'flickr-csv' ? /^captions\.txt:5: not UTF-8/ : /^captions\.txt:4: not/,
-    );
-    expect(latin.hint).toMatch(/iconv -f latin1/);
-    write('captions.txt', Buffer.from('\uFEFF' + sameData[format], 'utf16le'));
-    expect((await failure(config({ format }))).text).toMatch(/UTF-16/);
-    rmSync(join(folder, 'captions.txt'));
-    expect((await failure(config({ format }))).text).toBe('The captions file captions.txt does not exist.');
-  });
-});
-
-describe('records that cannot be read', () => {
-  it('CSV: all are listed with their lines; an open quote spoils only its own', async () => {
-    write(
-      'captions.txt',
-      'image,caption\na.jpg,A dog, running\nb.jpg,"open quote\n,no name\nc.jpg,\nc.jpg,fine\nc.jpg,"x" y\nb.jpg',
-    );
-    const { text, hint } = await failure(config());
-    expect(text.split('\n')).toEqual([
-      '6 records of the captions file cannot be read:',
-      '  captions.txt:2: 3 fields where the header has 2',
-      expect.stringMatching(/^ {2}captions\.txt:3: Quote Not Closed/),
-      '  captions.txt:4: the image name is empty',
-      '  captions.txt:5: the caption of c.jpg is empty',
-      expect.stringMatching(/^ {2}captions\.txt:7: Invalid Closing Quote/),
-      '  captions.txt:8: 1 fields where the header has 2',
-    ]);
-    expect(hint).toMatch(/double quotes/);
-  });
-
-  it('CSV: a quote that runs on over several lines is no caption', async () => {
-    write('captions.txt', 'image,caption\na.jpg,"one\nb.jpg,two"\nc.jpg,three\n');
-    expect((await failure(config())).text).toMatch(/captions\.txt:2: .*\n {2}captions\.txt:3: /);
-  });
-
-  it('CSV: a file without the header is told apart', async () => {
-    write('captions.txt', sameData['flickr-token']);
-    const { text, hint } = await failure(config());
-    expect(text).toBe('captions.txt:1: no header with the columns image and caption.');
-    expect(hint).toMatch(/flickr-token/);
-  });
-
-  it('token: each kind, and the rest only counted beyond ten', async () => {
-    const bad = ['a.jpg\tno number', 'a.jpg#0 no tab', '#1\tno name', 'a.jpg#1\t '];
-    write('captions.txt', [...bad, ...Array(8).fill('x')].join('\n'));
-    const lines = (await failure(config({ format: 'flickr-token' }))).text.split('\n');
-    expect(lines.slice(0, 5)).toEqual([
-      '12 records of the captions file cannot be read:',
-      '  captions.txt:1: no #n after the image name',
-      '  captions.txt:2: no tab between name#n and the caption',
-      '  captions.txt:3: the image name is empty',
-      '  captions.txt:4: the caption of a.jpg is empty',
-    ]);
-    expect(lines.length).toBe(12);
-    expect(lines.at(-1)).toBe('  and 2 more');
-  });
-});
 
 describe('splits', () => {
   it('names images without captions, with the lines of the list', async () => {

@@ -1,14 +1,16 @@
 export { augments } from './augment.js';
 export * from './batches.js';
+export * from './check/index.js';
 export * from './dataset.js';
 export * from './examples.js';
 export * from './feature-store.js';
+export * from './fetch/index.js';
 export { decodeImage, type RgbImage } from './image.js';
 export type { SkippedImage } from './image-loader.js';
 export * from './prefetch.js';
 export * from './preprocess.js';
 export type { FeatureKey } from './store-manifest.js';
-export { readCaptions } from './readers.js';
+export { readCaptions } from './readers/index.js';
 export { readTextFile } from './text-file.js';
 export * from './tokenize.js';
 export * from './training-images.js';

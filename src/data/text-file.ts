@@ -49,26 +49,27 @@ export async function readTextFile(path: string, what: string): Promise<string> 
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
-    throw new UserError(`${path}:${firstInvalidLine(bytes)}: not UTF-8. The ${what} must be UTF-8 text.`, {
-      hint: `If it is Latin-1: iconv -f latin1 -t utf-8 ${path} > converted.txt`,
-      cause: error,
-    });
+    throw new UserError(
+      `${path}:${invalidLines(bytes).next().value}: not UTF-8. The ${what} must be UTF-8 text.`,
+      {
+        hint: `If it is Latin-1: iconv -f latin1 -t utf-8 ${path} > converted.txt`,
+        cause: error,
+      },
+    );
   }
 }
 
-/** Number of the first line that is not UTF-8. Line feeds are never part of a longer UTF-8 sequence. */
-function firstInvalidLine(bytes: Buffer): number {
+/** The lines of a file that are not UTF-8, numbered from 1. Line feeds are never part of a longer UTF-8 sequence. */
+export function* invalidLines(bytes: Buffer): Generator<number> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
-  let line = 1;
-  for (let start = 0; start < bytes.length; line++) {
+  for (let start = 0, line = 1; start < bytes.length; line++) {
     const feed = bytes.indexOf(0x0a, start);
     const end = feed === -1 ? bytes.length : feed;
     try {
       decoder.decode(bytes.subarray(start, end));
     } catch {
-      return line;
+      yield line;
     }
     start = end + 1;
   }
-  return line;
 }

@@ -13,7 +13,6 @@ import { locateTensor } from './torch-tensors.js';
 import { openTorchZip, type TorchFile } from './torch-zip.js';
 
 export * from './published.js';
-export type { Proxies } from './download.js';
 export { readSafetensors, writeSafetensors } from './safetensors.js';
 export type { ElementArray } from './elements.js';
 

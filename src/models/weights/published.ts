@@ -1,11 +1,10 @@
 /** The weights that torchvision publishes for the encoders: where they lie, and how they get there. */
-import { createHash, randomBytes } from 'node:crypto';
-import { copyFileSync, createReadStream, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { messageOf, sync, UserError, type Log } from '../../core/index.js';
+import { download, messageOf, sha256Of, sync, UserError, type Log, type Proxies } from '../../core/index.js';
 import { encoders, type Provenance } from '../encoders/index.js';
-import type { Proxies } from './download.js';
 
 export interface PullOptions {
   cacheDirectory: string;
@@ -34,18 +33,6 @@ export function publishedPath(name: string, cacheDirectory: string): string {
   return join(cacheDirectory, 'weights', basename(provenanceOf(name).url));
 }
 
-/** SHA-256 of a file, hexadecimal. */
-export async function sha256Of(path: string, signal?: AbortSignal): Promise<string> {
-  const hash = createHash('sha256');
-  try {
-    for await (const chunk of createReadStream(path, { signal })) hash.update(chunk as Uint8Array);
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw new UserError(`cannot read ${path}: ${messageOf(error)}`, { cause: error });
-  }
-  return hash.digest('hex');
-}
-
 /**
  * The published weights of an encoder, in the cache: fetched and checked unless they are there.
  * @returns the file's path
@@ -70,8 +57,6 @@ export async function pullWeights(name: string, options: PullOptions): Promise<s
   const source = from ?? (mirror === undefined ? url : `${mirror.replace(/\/+$/, '')}/${basename(url)}`);
   if (from === undefined && /^https?:/.test(source)) {
     log.info(`downloading ${source}`);
-    // Loaded here: most runs download nothing.
-    const { download } = await import('./download.js');
     try {
       await download(source, target, { ...options, check: (path) => check(path, source) });
     } catch (error) {

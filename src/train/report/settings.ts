@@ -1,5 +1,5 @@
 /** The configuration of a training: what was chosen first, then all of it. */
-import { configSchema, formatConfig, type Config } from '../../config/index.js';
+import { captionFilesOf, configSchema, formatConfig, type Config } from '../../config/index.js';
 import { html, type Markup } from '../../core/index.js';
 import { differences } from '../output.js';
 
@@ -17,7 +17,10 @@ export function chosenSettings(config: Config): Setting[] {
     ['encoder.name', encoder.name],
     ['decoder.type', decoder.type],
     ['data.format', data.format],
-    ['data.captions', data.captions],
+    ...captionFilesOf(data).map(({ file, split }): [string, string] => [
+      split ? `data.captions.${split}` : 'data.captions',
+      file,
+    ]),
     ['data.images', data.images],
   ];
   const defaults = configSchema.safeParse({

@@ -13,8 +13,11 @@ import { once } from 'node:events';
 import { dirname } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { EnvHttpProxyAgent, fetch, type Response } from 'undici';
-import { messageOf, sync, UserError, type Log } from '../../core/index.js';
+import type { Dispatcher, Response } from 'undici';
+import { eager } from './eager.js';
+import { messageOf, UserError } from './errors.js';
+import { sync } from './files.js';
+import type { Log } from './log.js';
 
 export interface Proxies {
   http?: string;
@@ -55,6 +58,8 @@ export async function download(url: string, target: string, options: DownloadOpt
   } catch (error) {
     throw new UserError(`cannot write ${target}: ${messageOf(error)}`, { cause: error });
   }
+  // Loaded here: most runs download nothing.
+  const { EnvHttpProxyAgent } = await import('undici');
   const agent = new EnvHttpProxyAgent({
     httpProxy: options.proxies?.http,
     httpsProxy: options.proxies?.https,
@@ -110,7 +115,7 @@ function versionOf(part: string): string | undefined {
 async function receive(
   url: string,
   part: string,
-  dispatcher: EnvHttpProxyAgent,
+  agent: Dispatcher,
   { log, signal, stallMs = 30_000 }: DownloadOptions,
 ): Promise<void> {
   const stall = new AbortController();
@@ -126,6 +131,9 @@ async function receive(
     });
   alive();
   try {
+    const { fetch } = await import('undici');
+    const { interceptor, taken } = await eager();
+    const dispatcher = agent.compose(interceptor);
     const version = versionOf(part);
     const have = version === undefined ? 0 : sizeOf(part);
     const headers = have > 0 ? { range: `bytes=${have}-`, 'if-range': version! } : {};
@@ -151,6 +159,7 @@ async function receive(
         size += (chunk as Uint8Array).length;
         // `once` rejects when the file fails.
         if (!file.write(chunk)) await once(file, 'drain');
+        taken((chunk as Uint8Array).length);
         progress.update(Math.floor(size / MB));
       }
     } catch (error) {
