@@ -44,7 +44,7 @@ beforeAll(async () => {
     const { code, out, err } = await showtell('train', '--config', config, '--set', 'training.epochs=1');
     expect({ code, err }).toMatchObject({ code: 0 });
     expect(out).toMatch(
-      /best epoch 1: validation BLEU-1\.\.4 [\d.]+ \/ [\d.]+ \/ [\d.]+ \/ [\d.]+\ncheckpoint: /,
+      /best epoch 1: validation BLEU-1\.\.4 [\d.]+ \/ [\d.]+ \/ [\d.]+ \/ [\d.]+, CIDEr-D [\d.]+\ncheckpoint: /,
     );
   }
 });
