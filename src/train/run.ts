@@ -84,7 +84,8 @@ export class Run {
     const { output } = this.config;
     try {
       if (this.ended) {
-        this.log.info('all epochs are done; --set training.epochs=N makes it longer');
+        const key = this.stage.name === 'self-critical' ? 'training.selfCritical.epochs' : 'training.epochs';
+        this.log.info(`all epochs are done; --set ${key}=N makes it longer`);
       } else {
         if (this.writes) this.views = new Views(this.context, this.position.step);
       }
