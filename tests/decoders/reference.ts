@@ -38,11 +38,13 @@ function crossEntropy(
   projection: string,
   hidden: tf.Tensor2D,
   packed: PackedBatch,
-  smoothing: number,
+  { labelSmoothing: smoothing = 0, never = [] }: SequenceOptions,
   tied = false,
 ): tf.Scalar {
   const weight = tied ? tf.transpose(p('embed.weight')) : p(`${projection}.weight`);
-  const logits = linear(hidden, weight, p(`${projection}.bias`)); // (N, V)
+  const all = linear(hidden, weight, p(`${projection}.bias`)); // (N, V)
+  const excluded = Array.from({ length: all.shape[1] }, (_, id) => (never.includes(id) ? -1e9 : 0));
+  const logits = tf.add(all, tf.tensor1d(excluded));
   const hot = tf.oneHot(tf.tensor1d(packed.targets.slice(0, packed.words), 'int32'), weight.shape[1]!);
   const logs = tf.logSoftmax(logits);
   const ofTargets = tf.sum(tf.mul(logs, hot), 1);
@@ -73,7 +75,7 @@ export function plainLstmLoss(
   batch: TeacherForcedBatch,
   options: SequenceOptions & { projected: boolean },
 ): tf.Scalar {
-  const { labelSmoothing = 0, projected } = options;
+  const { projected } = options;
   const packed = pack(batch);
   const { layers, hidden, dropout, outputDropout } = config;
   const image = projected ? linear(features, p('project.weight'), p('project.bias')) : features; // (B, E)
@@ -105,7 +107,7 @@ export function plainLstmLoss(
   }
   const last: tf.Tensor2D = tf.slice(x, [batch.size, 0]); // (N, H)
   const words = dropped(last, packed, options, { rate: outputDropout, place: 'output' });
-  return crossEntropy(p, 'linear', words, packed, labelSmoothing, config.tieWeights);
+  return crossEntropy(p, 'linear', words, packed, options, config.tieWeights);
 }
 
 export function plainSoftAttentionLoss(
@@ -115,7 +117,7 @@ export function plainSoftAttentionLoss(
   batch: TeacherForcedBatch,
   options: SequenceOptions = {},
 ): tf.Scalar {
-  const { labelSmoothing = 0, doublyStochastic = 0 } = options;
+  const { doublyStochastic = 0 } = options;
   const packed = pack(batch);
   const [size, places, channels] = features.shape;
   const apply = (x: tf.Tensor2D, name: string) => linear(x, p(`${name}.weight`), p(`${name}.bias`));
@@ -155,5 +157,5 @@ export function plainSoftAttentionLoss(
   const all = tf.concat(outputs, 0); // (N, H)
   const hidden = dropped(all, packed, options, { rate: config.dropout, place: 'output' });
   const spread = tf.mul(tf.mean(tf.square(tf.sub(1, attended))), doublyStochastic);
-  return tf.add(crossEntropy(p, 'fc', hidden, packed, labelSmoothing, config.tieWeights), spread);
+  return tf.add(crossEntropy(p, 'fc', hidden, packed, options, config.tieWeights), spread);
 }

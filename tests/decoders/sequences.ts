@@ -91,6 +91,7 @@ export function sequenceCases(): void {
       ['equal lengths', [3, 3], true],
       ['a single word', [1], true],
       ['smoothed labels', [6, 6, 4, 3, 3, 1], true, { labelSmoothing: 0.2 }],
+      ['words that are no choice', [6, 6, 4, 3, 3, 1], true, { never: [0, 3] }],
       ['weighted captions', [6, 6, 4, 3, 3, 1], true, { weights: [1, -2, 0, 0.5, 3, -1] }],
       ['attention spread over all places', [6, 6, 4, 3, 3, 1], true, { doublyStochastic: 0.7 }],
     ] as const)(

@@ -74,7 +74,7 @@ export abstract class BaseDecoder implements Decoder {
   private run(
     features: tf.Tensor,
     batch: TeacherForcedBatch,
-    { training = false, seed = 0, labelSmoothing = 0, doublyStochastic = 0 }: SequenceOptions,
+    { training = false, seed = 0, labelSmoothing = 0, doublyStochastic = 0, never = [] }: SequenceOptions,
     wanted: { gradients: boolean; featureGradient: boolean },
   ): LossAndGradients {
     const p = (name: string) => this.parameters.get(name) as tf.Tensor as tf.Tensor2D;
@@ -84,7 +84,13 @@ export abstract class BaseDecoder implements Decoder {
       });
     }
     const dropoutSeed = training ? seed : null;
-    return this.sequence(p, features, batch, { ...wanted, dropoutSeed, labelSmoothing, doublyStochastic });
+    return this.sequence(p, features, batch, {
+      ...wanted,
+      dropoutSeed,
+      labelSmoothing,
+      doublyStochastic,
+      never,
+    });
   }
 
   teacherForced(

@@ -8,6 +8,8 @@ export interface SequenceRequest {
   dropoutSeed: number | null;
   labelSmoothing: number;
   doublyStochastic: number;
+  /** ids that the probabilities leave out */
+  never: readonly number[];
   /** of the parameters */
   gradients: boolean;
   /** of the features; needs `gradients` */

@@ -85,6 +85,8 @@ export interface SequenceOptions {
    * equation 14, there a sum over places); of decoders with attention only; default 0
    */
   doublyStochastic?: number;
+  /** ids that are no choice: the cross-entropy is that of the distribution over all others; default none */
+  never?: readonly number[];
 }
 
 export interface LossAndGradients {

@@ -114,6 +114,13 @@ export function crossEntropy(
   return { losses, dLogits: tf.sub(tf.exp(logs), wanted) };
 }
 
+/** A number that no probability survives, for some of V words, and 0 for the others; it is finite, as 0 times it is 0. */
+function excluding(ids: readonly number[], words: number): tf.Tensor1D {
+  const values = new Float32Array(words);
+  for (const id of ids) values[id] = -1e9;
+  return tf.tensor1d(values);
+}
+
 /** Loss of the words and what it sends back into the hidden states. */
 export type ProjectionResult = {
   loss: tf.Scalar;
@@ -137,11 +144,12 @@ export function projectionLoss(
   weight: tf.Tensor2D,
   bias: tf.Tensor,
   { targets, shares }: PackedBatch,
-  { gradients, labelSmoothing }: Pick<SequenceRequest, 'gradients' | 'labelSmoothing'>,
+  { gradients, labelSmoothing, never }: Pick<SequenceRequest, 'gradients' | 'labelSmoothing' | 'never'>,
 ): ProjectionResult {
   return tf.tidy((): ProjectionResult => {
     const dropped: tf.Tensor2D = mask ? tf.mul(hidden, mask) : hidden;
-    const logits: tf.Tensor2D = tf.add(products.matMul(dropped, weight), bias); // (N, V)
+    const offset = never.length === 0 ? bias : tf.add(bias, excluding(never, bias.size));
+    const logits: tf.Tensor2D = tf.add(products.matMul(dropped, weight), offset); // (N, V)
     const { losses, dLogits } = crossEntropy(logits, targets, labelSmoothing);
     const share = tf.tensor2d(shares, [shares.length, 1]);
     const loss = tf.sum(tf.mul(losses, tf.reshape(share, [-1]))) as tf.Scalar;

@@ -19,7 +19,7 @@ export interface Lesson {
 }
 
 export interface Objective {
-  readonly options: Pick<SequenceOptions, 'training' | 'labelSmoothing' | 'doublyStochastic'>;
+  readonly options: Pick<SequenceOptions, 'training' | 'labelSmoothing' | 'doublyStochastic' | 'never'>;
   /**
    * To be called within tf.tidy.
    * @param features of the batch's images (U, ...), computed where they are asked for

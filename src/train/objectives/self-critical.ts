@@ -5,7 +5,15 @@
  */
 import type { tf } from '../../backend/index.js';
 import type { SelfCriticalConfig } from '../../config/index.js';
-import { EOS, packRows, type CaptionBatch, type CaptionRow, type Vocabulary } from '../../data/index.js';
+import {
+  BOS,
+  EOS,
+  PAD,
+  packRows,
+  type CaptionBatch,
+  type CaptionRow,
+  type Vocabulary,
+} from '../../data/index.js';
 import { decode, type DecodedCaption } from '../../infer/index.js';
 import type { Decoder } from '../../models/index.js';
 import type { Objective } from './objective.js';
@@ -23,8 +31,9 @@ export interface SelfCriticalOptions extends Omit<
 
 export function selfCritical(decoder: Decoder, options: SelfCriticalOptions): Objective {
   return {
-    // Smoothing and doubly stochastic attention belong to right captions.
-    options: { training: options.dropout },
+    // Smoothing and doubly stochastic attention belong to right captions. What is never drawn must not gain probability
+    // either: it would, for nothing holds it down.
+    options: { training: options.dropout, never: [PAD, BOS] },
     lesson: (features, batch, { seed }) => lessonOf(decoder, features(), batch, seed, options),
   };
 }
