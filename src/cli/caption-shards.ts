@@ -103,8 +103,8 @@ export async function captionInputs(args: Arguments, context: CliContext): Promi
   const { images, failed, taken, before, damaged } = result;
   const finished = taken - before - damaged.length;
   log.info(
-    `${finished} shards finished, ${images} images` +
-      (failed > 0 ? `, ${failed} of them with an error in the place of a caption` : ''),
+    `finished: ${finished} of ${taken - before} shards, ${images} images` +
+      (failed > 0 ? `, ${failed} of them with an error instead of a caption` : ''),
   );
   if (damaged.length === 0) return 0;
   log.warn(

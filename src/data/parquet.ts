@@ -1,14 +1,9 @@
-/** Rows of Parquet files, by hyparquet. Snappy is its own; what Node can unpack is added. */
+/**
+ * Rows of Parquet files, by hyparquet, which is loaded where it is needed: commands without Parquet start faster.
+ * Snappy is its own; what Node can unpack is added.
+ */
 import * as zlib from 'node:zlib';
-import {
-  asyncBufferFromFile,
-  parquetMetadataAsync,
-  parquetReadObjects,
-  parquetSchema,
-  type AsyncBuffer,
-  type Compressors,
-  type FileMetaData,
-} from 'hyparquet';
+import type { AsyncBuffer, Compressors, FileMetaData } from 'hyparquet';
 import { messageOf, UserError } from '../core/index.js';
 
 const compressors: Compressors = {
@@ -32,6 +27,7 @@ export interface ParquetFile {
 /** Reads the footer only. @throws UserError for a file that is no Parquet, or damaged */
 export async function openParquet(path: string): Promise<ParquetFile> {
   return explained(path, async () => {
+    const { asyncBufferFromFile, parquetMetadataAsync, parquetSchema } = await import('hyparquet');
     const file = await asyncBufferFromFile(path);
     const metadata = await parquetMetadataAsync(file);
     const columns = parquetSchema(metadata).children.map(({ element }) => element.name);
@@ -47,12 +43,13 @@ export async function readParquet(
   { path, file, metadata }: ParquetFile,
   { start, end, columns }: { start?: number; end?: number; columns?: string[] } = {},
 ): Promise<Record<string, unknown>[]> {
-  return explained(path, () =>
-    parquetReadObjects({
+  return explained(path, async () => {
+    const { parquetReadObjects } = await import('hyparquet');
+    return parquetReadObjects({
       ...{ file, metadata, compressors, columns, rowStart: start, rowEnd: end },
       useOffsetIndex: true, // only the pages of the rows that are asked for
-    }),
-  );
+    });
+  });
 }
 
 async function explained<T>(path: string, work: () => Promise<T>): Promise<T> {

@@ -5,7 +5,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { parse } from 'csv-parse';
 import { parse as parseNow } from 'csv-parse/sync';
 import { messageOf, UserError } from '../core/index.js';
 import { openParquet, readParquet } from './parquet.js';
@@ -179,6 +178,7 @@ async function* rowsOf({ path, kind, columns }: Table, slice: TableSlice): Async
   try {
     if (kind === 'csv') {
       const options = { delimiter: delimiterOf(path), trim: true, skip_empty_lines: true, columns };
+      const { parse } = await import('csv-parse');
       const parser = parse(options);
       text.on('error', (error) => parser.destroy(error)).pipe(parser);
       yield* parser as AsyncIterable<Row>;

@@ -173,7 +173,7 @@ export class OutputFolder {
     mkdirSync(dirname(file), { recursive: true });
     recoverDirectory(file, true); // what killed processes left of this shard
     const temporary = temporaryName(file);
-    const rows = openRows(this.settings.format, temporary);
+    const rows = await openRows(this.settings.format, temporary);
     try {
       const counts = await work(rows);
       rows.finish();

@@ -86,9 +86,7 @@ async function find(input: string): Promise<{ path: string; name: string }[]> {
   if (inputs.length > 1) return (await Promise.all(inputs.map(find))).flat();
   if (existsSync(input)) return [{ path: input, name: nameOf(basename(resolve(input))) }];
   if (!isDynamicPattern(input)) {
-    throw new UserError(`there is no file or folder ${input}`, {
-      hint: 'a pattern has to be in quotes, or the shell takes it apart',
-    });
+    throw new UserError(`there is no file or folder ${input}`);
   }
   const matches = await glob(input, { expandDirectories: false, absolute: isAbsolute(input) });
   if (matches.length === 0) throw new UserError(`no file matches ${input}`);
@@ -142,7 +140,7 @@ async function shardsOf(
   const wanted = column === undefined ? imageColumns : [column];
   const found = wanted.find((one) => table.columns.includes(one));
   if (found === undefined) {
-    throw new UserError(`${path} has no column ${wanted.map((one) => `"${one}"`).join(' or ')}`, {
+    throw new UserError(`${path} has no column ${wanted.map((one) => `"${one}"`).join(', ')}`, {
       hint: `it has: ${table.columns.join(', ')}; --column NAME says which one holds the paths of the images`,
     });
   }

@@ -1,6 +1,5 @@
 /** Files of captions, a row an image. They are whole only after `finish`. */
 import { closeSync, fsyncSync, openSync, writeFileSync } from 'node:fs';
-import { fileWriter, ParquetWriter } from 'hyparquet-writer';
 import { messageOf, sync, UserError } from '../../core/index.js';
 
 export type RowFormat = 'jsonl' | 'parquet';
@@ -25,7 +24,9 @@ export interface RowWriter {
 }
 
 /** @throws UserError, also from the writer, where the file cannot be written */
-export function openRows(format: RowFormat, path: string): RowWriter {
+export async function openRows(format: RowFormat, path: string): Promise<RowWriter> {
+  // Loaded only where it is needed: other commands start faster.
+  const library = format === 'parquet' ? await import('hyparquet-writer') : undefined;
   const explained = <T>(work: () => T): T => {
     try {
       return work();
@@ -33,7 +34,7 @@ export function openRows(format: RowFormat, path: string): RowWriter {
       throw new UserError(`${path} cannot be written: ${messageOf(error)}.`, { cause: error });
     }
   };
-  const writer = explained(() => (format === 'jsonl' ? jsonLines(path) : parquet(path)));
+  const writer = explained(() => (library ? parquet(path, library) : jsonLines(path)));
   return {
     write: (rows) => explained(() => writer.write(rows)),
     finish: () => explained(() => writer.finish()),
@@ -66,7 +67,7 @@ function jsonLines(path: string): RowWriter {
 /** Rows that wait in memory for their row group. */
 const GROUP = 10_000;
 
-function parquet(path: string): RowWriter {
+function parquet(path: string, { fileWriter, ParquetWriter }: typeof import('hyparquet-writer')): RowWriter {
   const text = (name: string, repetition_type: 'REQUIRED' | 'OPTIONAL') =>
     ({ name, type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type }) as const;
   const writer = new ParquetWriter({
