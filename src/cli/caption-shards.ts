@@ -1,7 +1,7 @@
 /** `showtell caption --input ... --output ...`: captions by the hundred million. */
 import type { InferredOptionTypes } from 'yargs';
 import { UserError } from '../core/index.js';
-import type { RowFormat } from '../infer/index.js';
+import type { CaptionShardsResult, RowFormat } from '../infer/index.js';
 import { deviceOf, searchOf, type deviceOptions, type searchOptions } from './options.js';
 import { shareOf } from './share.js';
 import type { CliContext } from './types.js';
@@ -84,22 +84,29 @@ export async function captionInputs(args: Arguments, context: CliContext): Promi
   }
   const share = shareOf({ index: args['shard-index'], count: args['shard-count'] }, environment);
   const { captionShards } = await import('../infer/index.js');
-  const result = await captionShards({
-    checkpoint: args.checkpoint,
-    inputs: input,
-    output,
-    format: args.format,
-    search: searchOf(args),
-    share,
-    rowsPerShard: args['rows-per-shard'],
-    column: args.column,
-    images: args.images,
-    batchSize: args['batch-size'],
-    overwrite: args.overwrite,
-    device: deviceOf(args),
-    log,
-    signal,
-  });
+  const stopped = () => log.info('finished shards are kept; the same command goes on behind them');
+  signal.addEventListener('abort', stopped);
+  let result: CaptionShardsResult;
+  try {
+    result = await captionShards({
+      checkpoint: args.checkpoint,
+      inputs: input,
+      output,
+      format: args.format,
+      search: searchOf(args),
+      share,
+      rowsPerShard: args['rows-per-shard'],
+      column: args.column,
+      images: args.images,
+      batchSize: args['batch-size'],
+      overwrite: args.overwrite,
+      device: deviceOf(args),
+      log,
+      signal,
+    });
+  } finally {
+    signal.removeEventListener('abort', stopped);
+  }
   const { images, failed, taken, before, damaged } = result;
   const finished = taken - before - damaged.length;
   log.info(

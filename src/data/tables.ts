@@ -143,15 +143,18 @@ function headOf(bytes: Buffer, path: string, kind: 'csv' | 'jsonl'): Row | strin
   const text = new TextDecoder().decode(bytes);
   if (kind === 'jsonl') return jsonRow(text, path, 1);
   try {
-    return (
-      parseNow(text, { delimiter: delimiterOf(path), trim: true, skip_empty_lines: true }) as string[][]
-    )[0];
+    return (parseNow(text, csvOptions(path)) as string[][])[0];
   } catch (error) {
     throw new UserError(`${path} is no CSV: ${messageOf(error)}.`, { cause: error });
   }
 }
 
-const delimiterOf = (path: string) => (path.toLowerCase().endsWith('.tsv') ? '\t' : ',');
+const csvOptions = (path: string) => ({
+  delimiter: path.toLowerCase().endsWith('.tsv') ? '\t' : ',',
+  record_delimiter: ['\r\n', '\n'], // both may occur in one file
+  trim: true,
+  skip_empty_lines: true,
+});
 
 /**
  * Rows of a slice with their numbers, from 1; a header is none.
@@ -177,9 +180,8 @@ async function* rowsOf({ path, kind, columns }: Table, slice: TableSlice): Async
   const text = createReadStream(path, { start, end: end - 1 });
   try {
     if (kind === 'csv') {
-      const options = { delimiter: delimiterOf(path), trim: true, skip_empty_lines: true, columns };
       const { parse } = await import('csv-parse');
-      const parser = parse(options);
+      const parser = parse({ ...csvOptions(path), columns });
       text.on('error', (error) => parser.destroy(error)).pipe(parser);
       yield* parser as AsyncIterable<Row>;
       return;
