@@ -75,14 +75,13 @@ export async function* tarFiles(
     if (code === 'ENOENT' || code === 'EACCES' || code === 'EISDIR') {
       return new UserError(`The shard ${path} cannot be opened: ${why}.`, { cause: error });
     }
-    return current === undefined
-      ? new TarError(path, end, `no file begins there (${why})`, error)
-      : new TarError(
-          path,
-          unpacked,
-          `it ends within ${current.name} of byte ${current.offset} (${why})`,
-          error,
-        );
+    if (current !== undefined) {
+      const where = `within ${current.name}, whose header is at byte ${current.offset}`;
+      return new TarError(path, unpacked, `it ends ${where} (${why})`, error);
+    }
+    return unpacked < end + BLOCK
+      ? new TarError(path, unpacked, `it ends where a file should begin (${why})`, error)
+      : new TarError(path, end, `no file begins there (${why})`, error);
   };
   try {
     for await (const entry of archive) {

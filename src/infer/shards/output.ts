@@ -171,7 +171,7 @@ export class OutputFolder {
   ): Promise<ShardCounts> {
     const file = this.fileOf(shard);
     mkdirSync(dirname(file), { recursive: true });
-    recoverDirectory(file, true); // what killed processes left of this shard
+    for (const path of [file, this.noteOf(shard)]) recoverDirectory(path, true); // what killed processes left
     const temporary = temporaryName(file);
     const rows = await openRows(this.settings.format, temporary);
     try {
