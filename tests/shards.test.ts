@@ -276,12 +276,21 @@ describe('captions of shards', () => {
     };
     mkdirSync(at('locked', '_showtell'), { recursive: true });
     const lock = Lock.take(at('locked', '_showtell', '00000.lock')) as Lock;
+    const controller = new AbortController();
+    const waiting = (line: string) => line.includes('waiting for its lock');
+    const stopping = {
+      ...silentLog,
+      info: (line: string) => void (waiting(line) && controller.abort(new Error('stopped'))),
+    };
+    await expect(captionShards({ ...options, log: stopping, signal: controller.signal })).rejects.toThrow(
+      'stopped',
+    );
     const said: string[] = [];
     const running = captionShards({ ...options, log: { ...silentLog, info: (line) => said.push(line) } });
-    while (!said.some((line) => line.includes('waiting for its lock'))) await sleep(20);
+    while (!said.some(waiting)) await sleep(20);
     expect(outputs(at('locked'))).toEqual(['00001.jsonl']);
     lock.release();
-    expect(await running).toMatchObject({ taken: 2, images: 16 });
+    expect(await running).toMatchObject({ taken: 2, before: 1, images: 8 });
     expect(outputs(at('locked'))).toEqual(['00000.jsonl', '00001.jsonl']);
   });
 
