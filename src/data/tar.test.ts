@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -67,6 +68,22 @@ describe('tarFiles', () => {
       if (file.name === long) read.push((await file.read()).toString('hex').slice(0, 4));
     }
     expect({ told, read }).toEqual({ told: whole.length, read: ['0202'] });
+  });
+
+  it('does not read ahead of who takes its files', async () => {
+    const archive = pack();
+    for (let i = 0; i < 40; i++) archive.entry({ name: `${i}.jpg` }, Buffer.alloc(2 ** 20, i));
+    archive.finalize();
+    const chunks: Buffer[] = [];
+    for await (const chunk of archive) chunks.push(chunk as Buffer);
+    let told = 0;
+    for await (const file of tarFiles(write('large.tar', Buffer.concat(chunks)), (bytes) => (told = bytes))) {
+      await file.read();
+      await sleep(50); // long enough to read all of it
+      expect(told).toBeLessThan(file.offset + 4 * 2 ** 20);
+      if (file.name === '3.jpg') break;
+    }
+    expect(told).toBeGreaterThan(2 ** 22);
   });
 
   it('says where one is cut off, wherever that is', async () => {
