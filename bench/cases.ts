@@ -10,6 +10,7 @@ import type { MemoryOptions } from './memory.js';
 import type { StartupOptions } from './startup.js';
 import type { MetricsOptions } from './metrics.js';
 import type { ServingOptions } from './serving.js';
+import type { ShardsOptions } from './shards.js';
 import { targetLengths } from './synthetic.js';
 import type { DecoderSizes, TrainingOptions } from './training.js';
 
@@ -38,6 +39,8 @@ export interface CaseInputs {
   images: string;
   drawn: boolean;
   checkpoint: string;
+  /** Images of the bench of shards. */
+  shardImages: number;
 }
 
 /** Soft attention at the original's sizes; 5,910 is the size of its vocabulary. */
@@ -74,6 +77,7 @@ export const benches = [
   'memory',
   'metrics',
   'serving',
+  'shards',
 ] as const;
 
 export function allCases(inputs: CaseInputs): Case[] {
@@ -98,6 +102,7 @@ export function allCases(inputs: CaseInputs): Case[] {
     ...captionCases(),
     ...metricsCases(),
     ...servingCases(inputs),
+    shardsCase(inputs),
     {
       bench: 'startup',
       label: 'caption one photo, process start to end',
@@ -310,6 +315,20 @@ function servingCases({ root, images, checkpoint }: CaseInputs): Case[] {
     } satisfies ServingOptions,
     peers: [],
   }));
+}
+
+function shardsCase({ checkpoint, images, shardImages, drawn }: CaseInputs): Case {
+  return {
+    bench: 'shards',
+    label: `${shardImages} images in tars of 500, greedy, batches of 16, ${photosOf(drawn)}`,
+    unit: 'images/s',
+    larger: true,
+    options: {
+      ...{ checkpoint, images, count: shardImages },
+      ...{ perShard: 500, batch: 16, format: 'jsonl' },
+    } satisfies ShardsOptions,
+    peers: [],
+  };
 }
 
 export function defaultCheckpoint(root: string): string {

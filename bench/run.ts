@@ -1,8 +1,8 @@
 /**
  * Measures showtell, on request side by side with PyTorch:
  *
- *   npm run bench -- [training|finetuning|encoding|captions|startup|memory|metrics|serving ..] [--json FILE] [--peer PYTHON] [--rounds N]
- *                    [--images DIR] [--checkpoint DIR]
+ *   npm run bench -- [training|finetuning|encoding|captions|startup|memory|metrics|serving|shards ..] [--json FILE] [--peer PYTHON] [--rounds N]
+ *                    [--images DIR] [--checkpoint DIR] [--shard-images N]
  *
  * Every case runs in a process of its own, after a warm-up; the table shows medians and quartiles over all repeats.
  * With --peer, an interpreter that has PyTorch, both sides take turns for N rounds.
@@ -37,6 +37,7 @@ function readArguments(root: string) {
       rounds: { type: 'string' },
       images: { type: 'string' },
       checkpoint: { type: 'string' },
+      'shard-images': { type: 'string' },
     },
   });
   const unknown = positionals.filter((name) => !(benches as readonly string[]).includes(name));
@@ -45,6 +46,9 @@ function readArguments(root: string) {
   const rounds = Number(values.rounds ?? (values.peer ? 3 : 1));
   if (!Number.isInteger(rounds) || rounds < 1)
     throw new Error(`--rounds ${values.rounds}: expected 1 or more`);
+  const shardImages = Number(values['shard-images'] ?? 2000);
+  if (!Number.isInteger(shardImages) || shardImages < 1)
+    throw new Error(`--shard-images ${values['shard-images']}: expected 1 or more`);
   if (values.images && !existsSync(values.images)) throw new Error(`there is no folder ${values.images}`);
   return {
     names: positionals.length > 0 ? positionals : [...benches],
@@ -52,6 +56,7 @@ function readArguments(root: string) {
     peer: values.peer,
     rounds,
     images: values.images && resolve(values.images),
+    shardImages,
     checkpoint: values.checkpoint ? resolve(values.checkpoint) : defaultCheckpoint(root),
   };
 }
@@ -85,9 +90,12 @@ async function main(): Promise<void> {
   const drawn = settings.images === undefined;
   const images = settings.images ?? mkdtempSync(join(tmpdir(), 'showtell-bench-photos-'));
   try {
-    const photos = ['encoding', 'epoch', 'serving'].some((name) => settings.names.includes(name));
+    const photos = ['encoding', 'epoch', 'serving', 'shards'].some((name) => settings.names.includes(name));
     if (drawn && photos) await drawPhotos(images, DRAWN);
-    const cases = allCases({ root, images, drawn, checkpoint: settings.checkpoint });
+    const cases = allCases({
+      ...{ root, images, drawn },
+      ...{ checkpoint: settings.checkpoint, shardImages: settings.shardImages },
+    });
     const results: Result[] = [];
     for (const one of cases.filter(({ bench }) => settings.names.includes(bench))) {
       const result = await measure(one, root, settings.rounds, settings.peer);

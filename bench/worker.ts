@@ -13,6 +13,7 @@ const measures: Record<string, () => Promise<(options: never) => Promise<Measure
   startup: async () => (await import('./startup.js')).measureStartup,
   metrics: async () => (await import('./metrics.js')).measureMetrics,
   serving: async () => (await import('./serving.js')).measureServing,
+  shards: async () => (await import('./shards.js')).measureShards,
   memory: async () => (await import('./memory.js')).measureMemory,
 };
 

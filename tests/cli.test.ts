@@ -345,7 +345,7 @@ describe('showtell caption', () => {
     ],
     ['a pattern without a match', () => ['--checkpoint', at('lstm', 'best'), at('*.bmp')], /no file matches/],
     ['a folder without images', () => ['--checkpoint', at('lstm', 'best'), at('lstm')], /holds no image/],
-    ['no image', () => ['--checkpoint', at('lstm', 'best')], /Not enough non-option arguments/],
+    ['no image', () => ['--checkpoint', at('lstm', 'best')], /which images\?/],
   ])('refuses %s', async (_, argv, message) => {
     const { code, out, err } = await showtell('caption', ...argv());
     expect({ code, out }).toEqual({ code: 1, out: '' });

@@ -42,12 +42,13 @@ const fileOptions = {
     group: 'Without a model:',
     type: 'string',
     requiresArg: true,
-    describe: 'captions to score: COCO results (JSON or JSON lines), or a file that --out wrote',
+    describe:
+      'captions to score: COCO results (JSON or JSON lines), a file that --out wrote, or what `caption --output` did: a file or its folder',
   },
   'only-captioned': {
     group: 'Without a model:',
     type: 'boolean',
-    describe: 'score the images that have a caption, though others have references',
+    describe: 'score the images that have a caption, though others have references, or an error in its place',
   },
 } as const;
 

@@ -42,7 +42,10 @@ export class Lock {
       const taken = Lock.take(path);
       if (taken instanceof Lock) return taken;
       if (!waited) log.info(`Another process (${taken.owner}) ${work}; waiting for its lock ${path}.`);
-      await sleep(POLL_MS, undefined, { signal });
+      await sleep(POLL_MS, undefined, { signal }).catch((error: unknown) => {
+        signal?.throwIfAborted(); // with its own reason, which tells Ctrl-C from a failure
+        throw error;
+      });
     }
   }
 

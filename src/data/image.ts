@@ -15,6 +15,9 @@ export interface RgbImage {
   data: Uint8Array;
 }
 
+/** How names of images end. The order is that of preference where files of one name differ in it. */
+export const imageEndings = ['.jpg', '.jpeg', '.png', '.webp', '.gif', '.tif', '.tiff', '.avif'];
+
 /** Larger images are refused: a small file can unpack to any size. 300 MB of pixels at this limit. */
 export const MAX_PIXELS = 100_000_000;
 

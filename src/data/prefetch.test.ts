@@ -34,4 +34,38 @@ describe('prefetch', () => {
     expect(seen).toEqual([0]);
     expect(finished).toBe(4);
   });
+
+  it('takes items as they come; their error comes behind the results of those before it', async () => {
+    let given = 0;
+    let ended = false;
+    async function* items() {
+      try {
+        for (let n = 0; n < 100; n++) {
+          await sleep(1);
+          given++;
+          if (n === 5) throw new Error('no sixth');
+          yield n;
+        }
+      } finally {
+        ended = true;
+      }
+    }
+    const seen: number[] = [];
+    const run = async (stopAt: number) => {
+      for await (const n of prefetch(
+        items(),
+        () => 3,
+        async (item) => item,
+      )) {
+        seen.push(n);
+        if (n === stopAt) break;
+      }
+    };
+    await expect(run(9)).rejects.toThrow('no sixth');
+    expect(seen).toEqual([0, 1, 2, 3, 4]);
+    [given, ended] = [0, false];
+    await run(1);
+    expect(ended).toBe(true);
+    expect(given).toBeLessThanOrEqual(5); // the two that were taken and three ahead
+  });
 });

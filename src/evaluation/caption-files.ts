@@ -1,7 +1,8 @@
 /** References and hypotheses from files of other tools. */
-import { readCaptions, readTextFile } from '../data/index.js';
+import { openParquet, readCaptions, readParquet, readTextFile } from '../data/index.js';
 import { messageOf, UserError } from '../core/index.js';
 import { isEvaluationFile } from './evaluation.js';
+import { asResult, captionFilesOf, isErrorRow, refuseErrors } from './shard-captions.js';
 
 /** Mistakes listed of one file. */
 const LISTED = 10;
@@ -57,17 +58,18 @@ function cocoReferences(json: unknown, file: string): References {
 }
 
 /**
- * Captions from COCO results (`[{"image_id", "caption"}]`), the same as JSON lines, or what `evaluate --out` writes.
+ * Captions from COCO results (`[{"image_id", "caption"}]`), the same as JSON lines, what `evaluate --out` writes, or what
+ * `caption --output` does: JSON lines, Parquet, or a folder of them.
+ * @param withoutErrors leave out the rows that hold an error instead of a caption; default: they are refused
  * @throws UserError that lists what cannot be read
  */
-export async function readHypotheses(file: string): Promise<Hypothesis[]> {
-  const json = await readJson(file, 'hypotheses');
-  const list = isEvaluationFile(json) ? json.captions : json;
-  if (!Array.isArray(list)) {
-    throw new UserError(`${file} is no list of captions.`, {
-      hint: 'COCO results are [{"image_id": .., "caption": ".."}, ..], as an array or one object a line.',
-    });
+export async function readHypotheses(file: string, withoutErrors = false): Promise<Hypothesis[]> {
+  const all: unknown[] = [];
+  for (const one of await captionFilesOf(file)) {
+    for (const row of await readResults(one)) all.push(asResult(row));
   }
+  if (!withoutErrors) refuseErrors(all, file);
+  const list = all.filter((row) => !isErrorRow(row));
   const seen = new Set<string>();
   const hypotheses: Hypothesis[] = [];
   collect(file, 'captions', list, ({ image, caption, record }) => {
@@ -84,6 +86,18 @@ export async function readHypotheses(file: string): Promise<Hypothesis[]> {
   });
   if (hypotheses.length === 0) throw new UserError(`${file} holds no caption.`);
   return hypotheses;
+}
+
+async function readResults(file: string): Promise<unknown[]> {
+  if (/\.parquet$/i.test(file)) return readParquet(await openParquet(file));
+  const json = await readJson(file, 'hypotheses');
+  if (isEvaluationFile(json)) return json.captions;
+  if (Array.isArray(json)) return json as unknown[];
+  // JSON lines, of which there is one.
+  if (typeof json === 'object' && json !== null && ('caption' in json || 'error' in json)) return [json];
+  throw new UserError(`${file} is no list of captions.`, {
+    hint: 'COCO results are [{"image_id": .., "caption": ".."}, ..], as an array or one object a line.',
+  });
 }
 
 type Entry = { image: string; caption: string; record: Record<string, unknown> };

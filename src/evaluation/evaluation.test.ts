@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parquetWriteFile } from 'hyparquet-writer';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   captionStatistics,
@@ -181,6 +182,52 @@ describe('files', () => {
     const evaluation = write('evaluation.json', formatEvaluation(await score(named)));
     expect((await score(evaluation)).scores).toEqual(scores);
     expect((await readEvaluation(evaluation)).scores).toEqual(scores);
+  });
+
+  it('gives the same scores for what `caption --output` writes, by keys without an ending too', async () => {
+    const { scores } = await score(at('results.json'));
+    const rows = [
+      { key: 'a', caption: 'a dog runs', logProbability: -1, error: null },
+      { key: 'b.jpg', caption: 'a dog sits', logProbability: -2, error: null },
+    ];
+    mkdirSync(at('captions/_showtell'), { recursive: true });
+    write('captions/_showtell/0.jsonl', 'no captions');
+    write('captions/0.jsonl', `${JSON.stringify(rows[0])}\n`);
+    write('captions/1.jsonl', '');
+    write('captions/2.jsonl', `${JSON.stringify(rows[1])}\n`);
+    const found = await score(at('captions'));
+    expect(found.scores).toEqual(scores);
+    expect(found.captions.map(({ logProbability }) => logProbability)).toEqual([-1, -2]);
+    const columnData = [
+      { name: 'key', data: rows.map(({ key }) => key) },
+      { name: 'caption', data: rows.map(({ caption }) => caption) },
+      { name: 'log_probability', data: [-1, -2], type: 'DOUBLE' as const },
+    ];
+    parquetWriteFile({ filename: at('rows.parquet'), columnData });
+    const parquet = await score(at('rows.parquet'));
+    expect(parquet.scores).toEqual(scores);
+    expect(parquet.captions.map(({ logProbability }) => logProbability)).toEqual([-1, -2]);
+  });
+
+  it('leaves out rows with an error only where that is asked for', async () => {
+    const rows = [
+      { key: 'a.jpg', caption: 'a dog runs', error: null },
+      { key: 'b.jpg', caption: null, error: 'The image b.jpg is empty (0 bytes).' },
+    ];
+    const file = write('errors.jsonl', rows.map((row) => JSON.stringify(row)).join('\n'));
+    await expect(score(file)).rejects.toThrow(
+      /1 of 2 rows of .* hold an error[^]*b\.jpg: The image b\.jpg is empty/,
+    );
+    const { protocol } = await score(file, at('coco.json'), { onlyCaptioned: true });
+    expect(protocol).toMatchObject({ images: 1, files: { uncaptioned: 1 } });
+    mkdirSync(at('nothing'));
+    await expect(score(at('nothing'))).rejects.toThrow(/holds no captions/);
+  });
+
+  it('does not guess between images whose names differ in their ending only', async () => {
+    const csv = write('alike.csv', 'image,caption\na.jpg,A dog.\na.png,A cat.\n');
+    const lines = write('alike.jsonl', JSON.stringify({ key: 'a', caption: 'a dog', error: null }));
+    await expect(score(lines, csv, { onlyCaptioned: true })).rejects.toThrow(/have no reference/);
   });
 
   it.each<[string, unknown, RegExp]>([

@@ -1,15 +1,17 @@
 /** Scores of captions that come from a file, without a model. */
+import { extname } from 'node:path';
 import { UserError } from '../core/index.js';
+import { imageEndings } from '../data/index.js';
 import type { Meteor } from '../metrics/index.js';
 import { defaultBootstrap, type BootstrapSettings } from './bootstrap.js';
-import { readHypotheses, readReferences } from './caption-files.js';
+import { readHypotheses, readReferences, type References } from './caption-files.js';
 import type { Evaluation } from './evaluation.js';
 import { scoreCaptions, type ScoringTokenizer } from './score.js';
 
 export interface ScoreFilesOptions {
   /** references: COCO annotations, CSV with image and caption, or lines name#n<TAB>caption */
   references: string;
-  /** hypotheses: COCO results, JSON lines of them, or what `evaluate --out` writes */
+  /** hypotheses: COCO results, JSON lines of them, what `evaluate --out` writes, or what `caption --output` does */
   hypotheses: string;
   /** Score the images that have a caption, though others have references; default false: refuse. */
   onlyCaptioned?: boolean;
@@ -28,13 +30,15 @@ export async function scoreFiles(options: ScoreFilesOptions): Promise<Evaluation
     meteor,
   } = options;
   const references = await readReferences(file);
-  const hypotheses = await readHypotheses(captionsFile);
-  const idOf = (image: string) => (references.captions.has(image) ? image : references.ids.get(image));
+  const hypotheses = await readHypotheses(captionsFile, onlyCaptioned);
+  const idOf = idsOf(references);
   const strangers = hypotheses.filter(({ image }) => !references.captions.has(idOf(image) ?? ''));
   if (strangers.length > 0) {
     throw new UserError(
       `${strangers.length} of ${hypotheses.length} images of ${captionsFile} have no reference in ${file}: ${some(strangers.map(({ image }) => image))}.`,
-      { hint: 'Images are matched by image_id, or by file_name where the references have it.' },
+      {
+        hint: 'Images are matched by image_id, or by file_name where the references have it, with or without its ending.',
+      },
     );
   }
   const captioned = new Set(hypotheses.map(({ image }) => idOf(image)));
@@ -71,6 +75,20 @@ export async function scoreFiles(options: ScoreFilesOptions): Promise<Evaluation
     coverage: null,
     captions: images.map((image, i) => ({ ...image, scores: perImage[i] })),
   };
+}
+
+/** Ids of the references by what captions may call an image: its id, its file name, or either without its ending. */
+function idsOf({ captions, ids }: References): (image: string) => string | undefined {
+  // WebDataset's keys have no ending. Names that differ in nothing else are none of an image.
+  const stems = new Map<string, string | null>();
+  for (const [name, id] of [...[...captions.keys()].map((id) => [id, id]), ...ids]) {
+    const stem = imageEndings.includes(extname(name).toLowerCase())
+      ? name.slice(0, -extname(name).length)
+      : name;
+    const known = stems.get(stem);
+    stems.set(stem, known === undefined || known === id ? id : null);
+  }
+  return (image) => (captions.has(image) ? image : (ids.get(image) ?? stems.get(image) ?? undefined));
 }
 
 /** The first few of a list. */

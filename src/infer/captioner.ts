@@ -1,25 +1,17 @@
 /** A checkpoint that captions image files. */
-import { createHash } from 'node:crypto';
 import { prepareBackend, type BackendOptions } from '../backend/index.js';
 import { loadCheckpoint, type Checkpoint } from '../checkpoint/index.js';
-import type { ImageConfig } from '../config/index.js';
 import { UserError } from '../core/index.js';
-import {
-  decodeImage,
-  imageSize,
-  prefetch,
-  resizeAndCrop,
-  stackPixels,
-  type RgbImage,
-} from '../data/index.js';
+import { imageSize, prefetch, stackPixels } from '../data/index.js';
 import { seenRegion, type AttendedCaption, type Size } from './attention/index.js';
 import { captionOf } from './captions.js';
 import { decode, resolveSearch, type DecodedCaption, type DecodeOptions } from './decoding/index.js';
 import { encodePixels } from './features.js';
+import { prepareImage, type PreparedImage } from './prepare.js';
 import { inVocabulary, type CaptionSearch } from './search.js';
 
 /** Images that are encoded and decoded together. */
-const BATCH = 16;
+export const defaultBatch = 16;
 
 export interface CaptionOptions extends CaptionSearch {
   /** Whether to say where the decoder looked; false by default. Refused for a decoder without attention. */
@@ -30,28 +22,6 @@ export interface CaptionOptions extends CaptionSearch {
 export interface ImageCaption extends AttendedCaption {
   /** The next best, best first, when more `captions` than one are asked for; a beam may find fewer. */
   alternatives: AttendedCaption[];
-}
-
-/** An image ready for the encoder: plain data, so that another thread may have made it. */
-export interface PreparedImage {
-  /** Resized and cropped as the checkpoint's configuration says. */
-  pixels: RgbImage;
-  /** Size of the upright photo, in pixels. */
-  photo: Size;
-  /** What sampling draws by. */
-  key: string;
-}
-
-/** @throws UserError for an image that cannot be read */
-export async function prepareImage(image: string | Uint8Array, config: ImageConfig): Promise<PreparedImage> {
-  const photo = await decodeImage(image);
-  const { width, height } = photo;
-  return { pixels: resizeAndCrop(photo, config), photo: { width, height }, key: imageKey(image) };
-}
-
-/** The path, or a hash of the bytes. */
-export function imageKey(image: string | Uint8Array): string {
-  return typeof image === 'string' ? image : createHash('sha256').update(image).digest('hex');
 }
 
 export class Captioner {
@@ -119,9 +89,9 @@ export class Captioner {
       }
     };
     let batch: Read[] = [];
-    for await (const one of prefetch(images, () => BATCH, read)) {
+    for await (const one of prefetch(images, () => defaultBatch, read)) {
       batch.push(one);
-      if (batch.length < BATCH) continue;
+      if (batch.length < defaultBatch) continue;
       yield* this.captionRead(batch, search);
       batch = [];
     }

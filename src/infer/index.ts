@@ -4,5 +4,7 @@ export * from './captions.js';
 export * from './decoding/index.js';
 export * from './evaluate.js';
 export * from './features.js';
+export * from './prepare.js';
 export { describeCaptionSearch, inVocabulary, type CaptionSearch } from './search.js';
+export * from './shards/index.js';
 export { sentence } from './sentence.js';

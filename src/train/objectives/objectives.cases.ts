@@ -277,7 +277,7 @@ function allowed(logits: tf.Tensor2D): tf.Tensor2D {
   const never = Array.from({ length: logits.shape[1] }, (_, id) =>
     id === PAD || id === BOS ? -Infinity : 0,
   );
-  return tf.softmax(tf.add(logits, tf.tensor1d(never)));
+  return tf.softmax(tf.add<tf.Tensor2D>(logits, tf.tensor1d(never)));
 }
 
 /** Probability that the caption of an image ends behind one word. */
