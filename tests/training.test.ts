@@ -360,4 +360,24 @@ describe('train', () => {
     expect(entries.filter(({ event }) => event === 'epoch')).toHaveLength(3);
     expect(best!.epoch).toBe(1);
   });
+
+  it('has patience anew in the next stage, and says which one it ends', async () => {
+    const lines: string[] = [];
+    const config = tinyConfig(directory, {
+      output: join(directory, 'patience-twice'),
+      training: {
+        ...{ epochs: 50, batchSize: 8, learningRate: 1e-12, patience: 2 },
+        selfCritical: { epochs: 9, learningRate: 1e-12, samples: 2 },
+      },
+    });
+    const log = { ...silentLog, info: (line: string) => void lines.push(line) };
+    const { entries } = await train(config, { log, cacheDirectory });
+    const epochs = entries.filter((entry) => entry.event === 'epoch');
+    expect(epochs.map(({ reward }) => reward === undefined)).toEqual([true, true, true, false, false]);
+    expect(lines.filter((line) => line.startsWith('no better'))).toEqual([
+      'no better validation score for 2 epochs: cross-entropy training ends',
+      'no better validation score for 2 epochs: self-critical training ends',
+    ]);
+    expect(findRuns(config.output, silentLog)[0]).toMatchObject({ state: 'ended' });
+  });
 });

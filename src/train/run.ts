@@ -86,9 +86,7 @@ export class Run {
       if (this.ended) {
         const key = this.stage.name === 'self-critical' ? 'training.selfCritical.epochs' : 'training.epochs';
         this.log.info(`all epochs are done; --set ${key}=N makes it longer`);
-      } else {
-        if (this.writes) this.views = new Views(this.context, this.position.step);
-      }
+      } else if (this.writes) this.views = new Views(this.context, this.position.step);
       while (!this.ended && !this.stopped) {
         if (this.stageEnded) {
           await this.beginSelfCritical();
@@ -97,6 +95,12 @@ export class Run {
         await this.trainEpoch();
         if (this.stopped) await this.leave();
         else await this.finishEpoch();
+        if (this.impatient) {
+          const { patience } = this.config.training;
+          this.log.info(
+            `no better validation score for ${patience} epochs: ${this.stage.name} training ends`,
+          );
+        }
       }
       if (this.stopped && !this.ended) {
         this.log.warn(`stopped at step ${this.position.step}; go on with showtell train --resume ${output}`);
@@ -113,11 +117,14 @@ export class Run {
     };
   }
 
+  private get impatient(): boolean {
+    const { patience } = this.config.training;
+    return patience !== null && this.position.epochsWithoutGain >= patience;
+  }
+
   /** By its epochs, or by patience. */
   private get stageEnded(): boolean {
-    const { patience } = this.config.training;
-    const { epoch, epochsWithoutGain } = this.position;
-    return epoch > this.stage.lastEpoch || (patience !== null && epochsWithoutGain >= patience);
+    return this.position.epoch > this.stage.lastEpoch || this.impatient;
   }
 
   private get ended(): boolean {
