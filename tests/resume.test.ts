@@ -89,6 +89,7 @@ const cases: Record<string, Partial<ConfigInput>> = {
         crossEntropy: 0.2,
         schedule: 'cosine',
         trainEncoder: true,
+        interpolation: 0.5,
       },
     },
   },

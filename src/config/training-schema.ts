@@ -59,6 +59,15 @@ export const selfCriticalSchema = z.strictObject({
     .lt(1)
     .default(0)
     .describe('share of the cross-entropy of one right caption of each image in the loss'),
+  interpolation: z
+    .number()
+    .positive()
+    .max(1)
+    .default(1)
+    .describe(
+      'what is validated and saved lies this share of the way from the weights that the stage starts with to those it has ' +
+        'learnt (Wortsman et al. 2022); below 1 it forgets less',
+    ),
   trainEncoder: z
     .boolean()
     .default(false)

@@ -69,9 +69,13 @@ export class Run {
   }
 
   private newStep(): TrainingStep {
-    const { objective, trainsEncoder } = this.stage;
+    const { objective, trainsEncoder, share } = this.stage;
     const { encoder, decoder } = this.data;
-    return new TrainingStep(this.config, encoder, decoder, objective, trainsEncoder, this.context.world);
+    return new TrainingStep(this.config, encoder, decoder, objective, {
+      trainsEncoder,
+      share,
+      world: this.context.world,
+    });
   }
 
   private loadModel(model: StateDict): void {
@@ -171,7 +175,7 @@ export class Run {
     const { epoch, batch, total } = this.position;
     const loss = total.tokens > 0 ? total.loss / total.tokens : null;
     // The checkpoint of the epoch before, with its scores, is as good where none of this one was trained.
-    if (batch > 0) await this.averaged(() => this.saveCheckpoint('last', epoch - 1, loss, null));
+    if (batch > 0) await this.showing(() => this.saveCheckpoint('last', epoch - 1, loss, null));
     this.saveState();
   }
 
@@ -274,17 +278,17 @@ export class Run {
     }
   }
 
-  /** With the averages in place of the weights, where there are any. */
-  private async averaged<T>(work: () => T | Promise<T>): Promise<T> {
-    const { average } = this.step;
-    return average ? average.during(work) : work();
+  /** With the weights to show in place of those of the last step. */
+  private async showing<T>(work: () => T | Promise<T>): Promise<T> {
+    const { shown } = this.step;
+    return shown ? shown.during(work) : work();
   }
 
   private async finishEpoch(): Promise<void> {
     mark('validation');
     const { position } = this;
     const { epoch, step, total, seconds } = position;
-    const { validation, samples, attended } = await this.averaged(() =>
+    const { validation, samples, attended } = await this.showing(() =>
       validate(this.config, this.data, epoch, this.log, this.context.world),
     );
     const score = scoreOf(validation, this.config);
@@ -306,7 +310,7 @@ export class Run {
     mark('checkpoint');
     checkAlike(this.context.world, this.data);
     if (better) position.best = entry;
-    await this.averaged(() => {
+    await this.showing(() => {
       this.saveCheckpoint('last', epoch, trainLoss, validation);
       if (better) this.saveCheckpoint('best', epoch, trainLoss, validation);
     });

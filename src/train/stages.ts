@@ -10,6 +10,8 @@ export interface Stage {
   name: 'cross-entropy' | 'self-critical';
   objective: Objective;
   trainsEncoder: boolean;
+  /** How far the weights to show lie on the way from those that the stage starts with. */
+  share: number;
   batches: TrainingData['batches'];
   /** Epochs and steps of the training that lie before it. */
   before: { epoch: number; step: number };
@@ -28,13 +30,14 @@ export function stageOf(config: Config, data: TrainingData, position: Position):
       name: 'cross-entropy',
       objective: crossEntropy(data.decoder, training),
       trainsEncoder: true,
+      share: 1,
       batches: data.batches,
       before: { epoch: 0, step: 0 },
       lastEpoch: training.epochs,
       shareOfRates: (now) => shareOfRate(training, { ...now, stepsPerEpoch: stepsPerEpoch(data.batches) }),
     };
   }
-  const { epochs, learningRate, schedule, trainEncoder, ...options } = training.selfCritical!;
+  const { epochs, learningRate, schedule, trainEncoder, interpolation, ...options } = training.selfCritical!;
   const before = position.selfCritical;
   const batches = data.batches.onePerImage(Math.max(1, Math.floor(training.batchSize / options.samples)));
   const reward = new CiderReward(data.train, (caption) => tokenize(caption, text.tokenizer));
@@ -47,6 +50,7 @@ export function stageOf(config: Config, data: TrainingData, position: Position):
       reward,
     }),
     trainsEncoder: trainEncoder,
+    share: interpolation,
     batches,
     before,
     lastEpoch: before.epoch + epochs,

@@ -183,7 +183,10 @@ export function checkSpace(output: string, { training }: Config, { encoder, deco
   const ofDecoder = sizes(decoder.variables());
   const trained = sizes(encoder.variables()) + ofDecoder;
   // Numbers that the optimizer and the average keep for each one that is trained.
-  const kept = (training.optimizer === 'sgd' ? 1 : 2) + (training.averageDecay === null ? 0 : 1);
+  const kept =
+    (training.optimizer === 'sgd' ? 1 : 2) +
+    (training.averageDecay === null ? 0 : 1) +
+    ((training.selfCritical?.interpolation ?? 1) < 1 ? 1 : 0);
   const frozenToo = [...encoder.stateDict({ classifier: false }).values()].map(({ data }) => data.length);
   const model = 4 * (sum(frozenToo) + ofDecoder);
   const state = model + 4 * trained * kept;

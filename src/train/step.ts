@@ -14,7 +14,7 @@ import {
   clipByGlobalNorm,
   clipByValue,
   createOptimizer,
-  WeightAverage,
+  ShownWeights,
   type Gradients,
   type Optimizer,
   type Update,
@@ -68,20 +68,32 @@ interface Backward {
   decoder: Gradients;
 }
 
+export interface StepOptions {
+  /** Whether an encoder that can be trained is. */
+  trainsEncoder?: boolean;
+  /** How far the weights to show lie on the way from those that are there now. */
+  share?: number;
+  /** The processes that train together. */
+  world?: World;
+}
+
 export class TrainingStep {
   /** Each with an optimizer of its own: the encoder may start later. */
   private readonly parts: Record<'encoder' | 'decoder', Part>;
-  /** Of the weights, where it was asked for. */
-  readonly average: WeightAverage | undefined;
+  /** The weights to validate and save, where they are not the variables themselves. */
+  readonly shown: ShownWeights | undefined;
+  private readonly trainsEncoder: boolean;
+  private readonly world: World;
 
   constructor(
     private readonly config: Config,
     private readonly encoder: Encoder,
     private readonly decoder: Decoder,
     private readonly objective: Objective,
-    private readonly trainsEncoder = true,
-    private readonly world: World = alone,
+    { trainsEncoder = true, share = 1, world = alone }: StepOptions = {},
   ) {
+    this.trainsEncoder = trainsEncoder;
+    this.world = world;
     const { training } = config;
     const part = (prefix: string, variables: Map<string, tf.Variable>, learningRate: number): Part => ({
       optimizer: createOptimizer(variables, training),
@@ -96,8 +108,8 @@ export class TrainingStep {
       decoder: part('decoder', decoder.variables(), training.learningRate),
     };
     checkGroups(training, this.variables());
-    if (training.averageDecay !== null) {
-      this.average = new WeightAverage(this.variables(), training.averageDecay);
+    if (training.averageDecay !== null || share < 1) {
+      this.shown = new ShownWeights(this.variables(), training.averageDecay, share);
     }
   }
 
@@ -139,7 +151,7 @@ export class TrainingStep {
         return { learningRate: learningRate * share, weightDecay };
       });
     }
-    this.average?.update();
+    this.shown?.update();
     tf.dispose([...gradients.values(), ...bounded.values(), ...clipped.gradients.values()]);
     return {
       ...{ loss, tokens, reward, stop: together.stop },
@@ -270,7 +282,7 @@ export class TrainingStep {
     };
   }
 
-  /** What the optimizers know, by `encoder.` and `decoder.`, and the averages, by `average.`. */
+  /** What the optimizers know, by `encoder.` and `decoder.`, and the weights to show, by `average.` and `start.`. */
   stateDict(): StateDict {
     const named = (prefix: string, state: StateDict) =>
       [...state].map(([name, entry]) => [`${prefix}.${name}`, entry] as const);
@@ -278,7 +290,7 @@ export class TrainingStep {
       ...Object.entries(this.parts).flatMap(([prefix, { optimizer }]) =>
         named(prefix, optimizer.stateDict()),
       ),
-      ...named('average', this.average?.stateDict() ?? new Map()),
+      ...(this.shown?.stateDict() ?? []),
     ]);
   }
 
@@ -286,12 +298,12 @@ export class TrainingStep {
     for (const [prefix, { optimizer }] of Object.entries(this.parts)) {
       optimizer.loadState(partOf(state, `${prefix}.`));
     }
-    this.average?.loadState(partOf(state, 'average.'));
+    this.shown?.loadState(state);
   }
 
   dispose(): void {
     for (const { optimizer } of Object.values(this.parts)) optimizer.dispose();
-    this.average?.dispose();
+    this.shown?.dispose();
   }
 }
 

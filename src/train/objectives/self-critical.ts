@@ -21,7 +21,7 @@ import type { CiderReward } from './reward.js';
 
 export interface SelfCriticalOptions extends Omit<
   SelfCriticalConfig,
-  'epochs' | 'learningRate' | 'schedule' | 'trainEncoder'
+  'epochs' | 'learningRate' | 'schedule' | 'trainEncoder' | 'interpolation'
 > {
   /** words at which a caption that has not ended is left */
   maxWords: number;

@@ -1,3 +1,3 @@
-export * from './average.js';
+export * from './shown.js';
 export * from './clipping.js';
 export * from './optimizer.js';

@@ -12,7 +12,7 @@ import {
 } from '../../../tests/decoders/parity.js';
 import { trainingSchema, type TrainingConfig } from '../../config/index.js';
 import { Adam } from './adam.js';
-import { WeightAverage } from './average.js';
+import { ShownWeights } from './shown.js';
 import { clipByGlobalNorm, clipByValue } from './clipping.js';
 import { createOptimizer } from './optimizer.js';
 
@@ -113,11 +113,11 @@ export function optimizerCases(): void {
   test('the average of the weights as in PyTorch, also when it goes on; weights come back', async () => {
     const x = tf.variable(tf.tensor1d(torch.start));
     const variables = new Map([['x', x]]);
-    let average = new WeightAverage(variables, torch.average.decay);
+    let average = new ShownWeights(variables, torch.average.decay);
     for (const [i, values] of [torch.start, ...torch.gradients].entries()) {
       x.assign(tf.tensor1d(values));
       if (i === 3) {
-        const next = new WeightAverage(variables, torch.average.decay);
+        const next = new ShownWeights(variables, torch.average.decay);
         next.loadState(average.stateDict());
         average.dispose();
         average = next;
@@ -128,6 +128,35 @@ export function optimizerCases(): void {
       expect([...x.dataSync()]).toEqual([...Float32Array.from(values)]);
     }
     average.dispose();
+  });
+
+  test('a share of the way from the first weights, with and without an average, also when it goes on', async () => {
+    const x = tf.variable(tf.tensor1d([1, 10]));
+    const variables = new Map([['x', x]]);
+    const tensors = tf.memory().numTensors;
+    const plain = new ShownWeights(variables, null, 0.25);
+    let averaged = new ShownWeights(variables, 0.5, 0.25);
+    for (const values of [
+      [3, 10],
+      [5, 30],
+    ]) {
+      x.assign(tf.tensor1d(values));
+      plain.update();
+      averaged.update();
+    }
+    const shown = async (weights: ShownWeights) => weights.during(() => [...x.dataSync()]);
+    expect(await shown(plain)).toEqual([1 + 0.25 * 4, 10 + 0.25 * 20]);
+    expect(await shown(averaged)).toEqual([1 + 0.25 * 3, 10 + 0.25 * 10]); // of averages 4 and 20
+    const next = new ShownWeights(variables, 0.5, 0.25); // from the weights of now
+    next.loadState(averaged.stateDict());
+    averaged.dispose();
+    averaged = next;
+    expect(await shown(averaged)).toEqual([1.75, 12.5]);
+    expect([...x.dataSync()]).toEqual([5, 30]);
+    expect(() => averaged.loadState(new Map())).toThrow(/"start\.x" should be 2 but is missing/);
+    plain.dispose();
+    averaged.dispose();
+    expect(tf.memory().numTensors).toBe(tensors + 2); // the values of the loop
   });
 
   test('Adam by hand, and the same after saving and loading', () => {
