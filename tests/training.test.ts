@@ -181,6 +181,18 @@ describe('train', () => {
       halves.losses.forEach((loss, i) => expect(loss).toBeCloseTo(whole.losses[i], 5));
     });
 
+    it('knows groups of an encoder that rests in self-critical epochs', async () => {
+      const config = tinyConfig(directory, {
+        output: join(directory, 'resting-group'),
+        training: {
+          ...{ epochs: 1, batchSize: 8, groups: [{ names: ['encoder.'], learningRate: 1e-4 }] },
+          selfCritical: { epochs: 1, samples: 2 },
+        },
+      });
+      const { entries } = await train(config, { cacheDirectory });
+      expect(entries.filter(({ event }) => event === 'epoch')).toHaveLength(2);
+    });
+
     it('starts from pre-trained word vectors, and says how many words have one', async () => {
       const path = join(directory, 'vectors.txt');
       const numbers = (value: number) => Array.from({ length: 16 }, () => value).join(' ');

@@ -1,7 +1,7 @@
 /** `showtell data`: checks a data set before a training does, and fetches published ones. */
 import { join } from 'node:path';
 import { loadConfig } from '../config/index.js';
-import { UserError, writeFileAtomic } from '../core/index.js';
+import { messageOf, UserError, writeFileAtomic } from '../core/index.js';
 import {
   checkData,
   checkPage,
@@ -132,14 +132,25 @@ async function check(
 ): Promise<number> {
   checkOutput('json', json);
   checkOutput('page', page);
+  if (json !== undefined && json === page) {
+    throw new UserError(`--json and --page both name ${json}`, { hint: 'give each a file of its own' });
+  }
   const config = loadConfig(file!, set);
   const report = await checkData(config, { log, signal });
   for (const line of reportLines(report)) print(line);
-  if (json !== undefined) writeFileAtomic(json, `${JSON.stringify(report, null, 2)}\n`);
+  if (json !== undefined) write(json, `${JSON.stringify(report, null, 2)}\n`);
   if (page !== undefined) {
     const photos = await thumbnails((image) => join(config.data.images, image), shownImages(report));
-    writeFileAtomic(page, checkPage(report, photos));
+    write(page, checkPage(report, photos));
   }
   for (const written of [json, page]) if (written !== undefined) log.info(`written: ${written}`);
   return report.stops ? 1 : 0;
+}
+
+function write(path: string, content: string): void {
+  try {
+    writeFileAtomic(path, content);
+  } catch (error) {
+    throw new UserError(`${path} cannot be written: ${messageOf(error)}`, { cause: error });
+  }
 }

@@ -159,6 +159,7 @@ export function weightsSource(environment: NodeJS.ProcessEnv): Pick<PullOptions,
 /** Finds out before long work that its result could not be written. @throws UserError */
 export function checkOutput(option: string, path: string | undefined): void {
   if (path === undefined) return;
+  if (path === '') throw new UserError(`--${option} names no file`);
   if (existsSync(path) && statSync(path).isDirectory()) {
     throw new UserError(`--${option} ${path} is a folder; name a file in it`);
   }

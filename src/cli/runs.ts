@@ -6,6 +6,7 @@ import {
   settingsApart,
   writeReport,
   type TrainingRun,
+  percent,
 } from '../train/index.js';
 import { checkOutput } from './options.js';
 import { defineCommand } from './types.js';
@@ -63,8 +64,6 @@ export const command = defineCommand({
 });
 
 const HEADINGS = ['training', 'state', 'epochs', 'best', 'BLEU-1..4', 'CIDEr-D', 'loss', 'words/s', 'time'];
-
-const percent = (value: number) => (100 * value).toFixed(1);
 
 function row(run: TrainingRun): string[] {
   const { state, epochs, allEpochs, best } = run;

@@ -155,6 +155,26 @@ describe('download', () => {
     expect(existsSync(`${target}.part`)).toBe(false);
   });
 
+  it('keeps a file whose check was aborted, and does not ask for more of it', async () => {
+    const controller = new AbortController();
+    const url = await serve(whole(), (_, res) => {
+      res.writeHead(416, { etag: '"1"', 'content-range': `bytes */${content.length}` });
+      res.end();
+    });
+    const aborted = get(url, {
+      signal: controller.signal,
+      check() {
+        controller.abort();
+        return Promise.reject(new Error('hashing was aborted'));
+      },
+    });
+    await expect(aborted).rejects.toThrow(/abort/i);
+    expect(statSync(`${target}.part`).size).toBe(content.length);
+    await get(url);
+    arrived();
+    expect(requests.map(({ headers }) => headers.range)).toEqual([undefined, `bytes=${content.length}-`]);
+  });
+
   it('leaves a server that sends nothing more, and goes on', async () => {
     const stalls = (_: IncomingMessage, res: ServerResponse) => {
       res.writeHead(200, { etag: '"1"', 'content-length': content.length });

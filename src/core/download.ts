@@ -87,11 +87,12 @@ export async function download(url: string, target: string, options: DownloadOpt
   try {
     await options.check(part);
   } catch (error) {
+    signal?.throwIfAborted(); // it is as good as before
     rmSync(part, { force: true });
-    throw error;
-  } finally {
     rmSync(`${part}.json`, { force: true });
+    throw error;
   }
+  rmSync(`${part}.json`, { force: true });
   sync(part);
   renameSync(part, target);
 }
@@ -147,6 +148,9 @@ async function receive(
     } catch (error) {
       throw broken(error);
     }
+    // Killed before it was checked or renamed.
+    if (have > 0 && response.status === 416 && response.headers.get('content-range') === `bytes */${have}`)
+      return;
     const from = startOf(response, url, have, part);
     rememberVersion(part, response);
     const total = from + Number(response.headers.get('content-length') ?? NaN);

@@ -116,6 +116,8 @@ export interface CaptionRow {
   targets: number[];
   /** of its cross-entropy in the loss; 1 unless given */
   weight?: number;
+  /** what its dropout is drawn by; its place in the batch unless given */
+  key?: number;
 }
 
 /**
@@ -146,6 +148,9 @@ export function packRows(rows: CaptionRow[], given?: string[]): CaptionBatch {
     lengths,
     ...(rows.some(({ weight }) => weight !== undefined) && {
       weights: Float32Array.from(rows, ({ weight = 1 }) => weight),
+    }),
+    ...(rows.some(({ key }) => key !== undefined) && {
+      keys: Int32Array.from(rows, ({ key }, row) => key ?? row),
     }),
     tokens: lengths.reduce((sum, length) => sum + length, 0),
   };

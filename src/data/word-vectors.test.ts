@@ -40,6 +40,9 @@ it('says in which line a vector is wrong', async () => {
   expect(await failure('the 1 2 3\ndog 1 2\n')).toBe('/vectors.txt:2: 2 numbers');
   expect(await failure('the 1 2 3 4 5\n')).toBe('/vectors.txt:1: 5 numbers');
   expect(await failure('the 1 2 3\ndog 1 x 3\n')).toBe('/vectors.txt:2: "x" is no number');
+  expect(await failure(`the 1 2 3\n${'x'.repeat(3_000_000)}`)).toMatch(
+    /a line has more than 1048576 characters$/,
+  );
   expect(await failure('\n')).toMatch(/hold no word$/);
   await expect(readWordVectors(join(folder, 'none.txt'), new Set(), 3)).rejects.toThrow(
     /cannot read the word vectors/,

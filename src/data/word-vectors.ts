@@ -3,7 +3,6 @@
  * single spaces. Word2vec's text format, which has a first line with the number of words and of numbers, is read too.
  */
 import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { messageOf, UserError } from '../core/index.js';
 
 export interface WordVectors {
@@ -32,10 +31,7 @@ export async function readWordVectors(
       hint: `expected a word and ${size} numbers on each line (GloVe's text format); decoder.embedding is ${size}`,
     });
   try {
-    for await (const text of createInterface({
-      input: createReadStream(path, 'utf8'),
-      crlfDelay: Infinity,
-    })) {
+    for await (const text of linesOf(createReadStream(path, 'utf8'))) {
       line++;
       if (text.trim() === '' || (line === 1 && /^\d+ \d+ *$/.test(text))) continue;
       const fields = text.trimEnd().split(' ');
@@ -62,4 +58,18 @@ export async function readWordVectors(
   }
   if (words === 0) throw new UserError(`the word vectors ${path} hold no word`);
   return { vectors, words };
+}
+
+/** Characters that no line of word vectors has. */
+const LONGEST = 1 << 20;
+
+async function* linesOf(chunks: AsyncIterable<string>): AsyncGenerator<string> {
+  let rest = '';
+  for await (const chunk of chunks) {
+    const lines = (rest + chunk).split(/\r?\n/);
+    rest = lines.pop()!;
+    if (rest.length > LONGEST) throw new Error(`a line has more than ${LONGEST} characters`);
+    yield* lines;
+  }
+  if (rest !== '') yield rest;
 }

@@ -11,6 +11,9 @@ it('knows its number and its fellows from what a launcher says', () => {
   expect(launchOf({ PMI_RANK: '0', PMI_SIZE: '2' })).toMatchObject({ by: 'MPICH', rank: 0, size: 2 });
   const slurm = { SLURM_PROCID: '1', SLURM_STEP_NUM_TASKS: '4', SLURM_LOCALID: '1' };
   expect(launchOf(slurm)).toMatchObject({ by: 'SLURM', rank: 1, size: 4, localRank: 1 });
+  const nodes = { ...slurm, SLURM_STEP_TASKS_PER_NODE: '4(x2),3' };
+  const onNode = (node: string) => launchOf({ ...nodes, SLURM_NODEID: node })!.localSize;
+  expect(['0', '1', '2'].map(onNode)).toEqual([4, 4, 3]);
   // A single process under a launcher, or within a SLURM job, is alone.
   expect(launchOf({ OMPI_COMM_WORLD_RANK: '0', OMPI_COMM_WORLD_SIZE: '1' })).toBeUndefined();
   expect(launchOf({ SLURM_PROCID: '0', SLURM_NTASKS: '4' })).toBeUndefined();

@@ -31,7 +31,7 @@ export const alone: World = {
 const launchers = [
   { by: 'Open MPI', names: 'OMPI_COMM_WORLD_RANK _SIZE _LOCAL_RANK _LOCAL_SIZE' },
   { by: 'MPICH', names: 'PMI_RANK PMI_SIZE MPI_LOCALRANKID MPI_LOCALNRANKS' },
-  { by: 'SLURM', names: 'SLURM_PROCID SLURM_STEP_NUM_TASKS SLURM_LOCALID SLURM_NTASKS_PER_NODE' },
+  { by: 'SLURM', names: 'SLURM_PROCID SLURM_STEP_NUM_TASKS SLURM_LOCALID SLURM_STEP_TASKS_PER_NODE' },
 ].map(({ by, names }) => ({
   by,
   names: names.split(' ').map((name) => (name.startsWith('_') ? `OMPI_COMM_WORLD${name}` : name)),
@@ -54,10 +54,22 @@ export function launchOf(environment: NodeJS.ProcessEnv): Launch | undefined {
     if (rank === undefined || !(Number(size) > 1)) continue;
     return {
       ...{ by, rank: Number(rank), size: Number(size) },
-      ...{ localRank: Number(localRank ?? 0), localSize: Number(localSize ?? 1) },
+      ...{
+        localRank: Number(localRank ?? 0),
+        localSize: onThisNode(localSize ?? '1', Number(environment.SLURM_NODEID ?? 0)),
+      },
     };
   }
   return undefined;
+}
+
+/** Processes of a node, from a number, or from SLURM's list of all nodes, as in `4(x2),3`. */
+function onThisNode(text: string, node: number): number {
+  const counts = text.split(',').flatMap((part) => {
+    const [, count, times] = /^(\d+)(?:\(x(\d+)\))?$/.exec(part.trim()) ?? [];
+    return count === undefined ? [] : Array<number>(Number(times ?? 1)).fill(Number(count));
+  });
+  return counts[node] ?? 1;
 }
 
 /**

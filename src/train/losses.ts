@@ -105,7 +105,7 @@ function notANumber(
     `the loss of step ${step} is ${loss}${gradients && `; not finite there: ${gradients}`}; ` +
       `images of the step: ${images.slice(0, 3).join(', ')}${more}`,
     {
-      hint: 'lower training.learningRate, training.weightDecay or training.clipNorm; what was saved before is kept',
+      hint: 'lower training.learningRate or training.weightDecay, or set training.clipNorm lower; what was saved before is kept',
     },
   );
 }

@@ -20,6 +20,7 @@ export interface ReadBatch {
 
 /**
  * @param all the batches of each epoch
+ * @param trainsEncoder whether images may be changed at random
  * @param position the epoch, and how many of its batches are done
  * @param accumulate batches of a step; the last one of an epoch may have fewer
  */
@@ -29,8 +30,9 @@ export async function* readSteps(
   { epoch, batch: from }: { epoch: number; batch: number },
   accumulate: number,
   world: World,
+  trainsEncoder: boolean,
 ): AsyncGenerator<{ source: Source; batches: ReadBatch[] }> {
-  const source = sources.training(epoch);
+  const source = sources.training(epoch, trainsEncoder);
   let read = from;
   const ahead = prefetch(
     all.epoch(epoch, from),

@@ -1,10 +1,11 @@
 /** The training loop: stages of epochs of steps, free-running validation after each epoch, best and last checkpoint. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { tf } from '../backend/index.js';
 import { readCheckpointWeights } from '../checkpoint/index.js';
 import type { Config } from '../config/index.js';
-import { mark, Random, type Log, type ProfileRow } from '../core/index.js';
+import { mark, Random, UserError, type Log, type ProfileRow } from '../core/index.js';
 import { partOf, type StateDict } from '../models/index.js';
 import type { TrainingData } from './data.js';
 import { LeakCounter, withMemoryAdvice } from './guards.js';
@@ -139,13 +140,20 @@ export class Run {
   /** Its own optimizer, on the weights of the best checkpoint. */
   private async beginSelfCritical(): Promise<void> {
     const { position } = this;
-    const { state } = await readCheckpointWeights(join(this.config.output, 'best'));
+    const best = join(this.config.output, 'best');
+    if (!existsSync(best)) {
+      throw new UserError(`self-critical training starts from ${best}, which is not there`, {
+        hint: `put the checkpoint back, then go on with showtell train --resume ${this.config.output}`,
+      });
+    }
+    const { state } = await readCheckpointWeights(best);
     this.loadModel(state);
     position.selfCritical = { epoch: position.epoch - 1, step: position.step };
     Object.assign(position, { epochsWithoutGain: 0, plateau: noPlateau } satisfies Partial<Position>);
     this.stage = stageOf(this.config, this.data, position);
-    this.step.dispose();
+    const earlier = this.step;
     this.step = this.newStep();
+    earlier.dispose();
     this.log.info(`self-critical training begins, with the weights of epoch ${position.best!.epoch}`);
     this.saveState();
   }
@@ -252,6 +260,7 @@ export class Run {
         position,
         training.accumulate,
         this.context.world,
+        stage.trainsEncoder,
       )) {
         if (this.stopped) break;
         mark('to the device');

@@ -30,8 +30,11 @@ export interface Source {
 
 export interface Sources {
   has(image: string): boolean;
-  /** For the steps of an epoch, counted from 1. */
-  training(epoch: number): Source;
+  /**
+   * For the steps of an epoch, counted from 1.
+   * @param trainsEncoder whether images may be changed at random
+   */
+  training(epoch: number, trainsEncoder: boolean): Source;
   /** For the validation behind an epoch. */
   validation(epoch: number): FeatureSource;
   close(): Promise<void>;
@@ -64,7 +67,7 @@ export async function openSources(context: Context): Promise<Sources> {
     const alone = (epoch: number) => epoch <= config.encoder.trainAfter;
     return {
       has: (image) => frozen.has(image) && live.has(image),
-      training: (epoch) => (alone(epoch) ? frozen : live).training(epoch),
+      training: (epoch, trains) => (alone(epoch) ? frozen : live).training(epoch, trains),
       validation: (epoch) => (alone(epoch) ? frozen : live).validation(epoch),
       async close() {
         await frozen.close();
@@ -151,19 +154,23 @@ function openImages({ config, train, validation, log, signal }: Context): Promis
 }
 
 function fromImages({ config, encoder, decoder }: Context, images: TrainingImages): Sources {
-  const source: Source = {
+  const from = (
+    read: (names: readonly string[], epoch: number, batch: number) => Promise<Uint8Array>,
+  ): Source => ({
     gives: { after: null },
-    async read(names, epoch, batch) {
-      const pixels = await images.readForTraining(names, epoch, batch);
+    async read(...what) {
+      const pixels = await read(...what);
       return () => normalizePixels(pixels, config.image);
     },
-  };
+  });
+  const changed = from((...what) => images.readForTraining(...what));
+  const plain = from((names) => images.read(names));
   const features: FeatureSource = {
     features: async (names) => encodePixels(encoder, decoder, config, await images.read(names)),
   };
   return {
     has: (image) => images.has(image),
-    training: () => source,
+    training: (_, trainsEncoder) => (trainsEncoder ? changed : plain),
     validation: () => features,
     close: () => images.close(),
   };

@@ -107,7 +107,13 @@ export class TrainingStep {
       encoder: part('encoder', trainsEncoder ? encoder.variables() : new Map<string, tf.Variable>(), rate),
       decoder: part('decoder', decoder.variables(), training.learningRate),
     };
-    checkGroups(training, this.variables());
+    // Also of an encoder that rests in this stage.
+    checkGroups(
+      training,
+      ['encoder', 'decoder'].flatMap((prefix) =>
+        [...(prefix === 'encoder' ? encoder : decoder).variables().keys()].map((name) => `${prefix}.${name}`),
+      ),
+    );
     if (training.averageDecay !== null || share < 1) {
       this.shown = new ShownWeights(this.variables(), training.averageDecay, share);
     }
@@ -318,11 +324,11 @@ function updateOf(name: string, learningRate: number, { groups, weightDecay }: T
 }
 
 /** @throws UserError for a group that no variable is in */
-function checkGroups({ groups }: TrainingConfig, variables: ReadonlyMap<string, tf.Variable>): void {
-  for (const start of groups.flatMap(({ names }) => names)) {
-    if ([...variables.keys()].some((name) => name.startsWith(start))) continue;
+function checkGroups({ groups }: TrainingConfig, names: readonly string[]): void {
+  for (const start of groups.flatMap((group) => group.names)) {
+    if (names.some((name) => name.startsWith(start))) continue;
     throw new UserError(`training.groups: the name of no trained variable begins with "${start}"`, {
-      hint: `they are ${[...variables.keys()].slice(0, 4).join(', ')}, ...`,
+      hint: `they are ${names.slice(0, 4).join(', ')}, ...`,
     });
   }
 }

@@ -60,6 +60,14 @@ export async function train(config: Config, options: TrainOptions = {}): Promise
   try {
     const saved = resume ? loadState(output) : undefined;
     if (before && !force) checkUnchanged(before, config, Boolean(saved?.position.selfCritical));
+    if (saved?.position.selfCritical && config.training.selfCritical === null) {
+      throw new UserError(
+        `the training in ${output} is in its self-critical stage, whose settings are gone`,
+        {
+          hint: 'leave training.selfCritical as it was',
+        },
+      );
+    }
     const cores = Math.max(1, Math.floor(availableParallelism() / world.localSize));
     const threads = config.device.threads ?? (world.localSize > 1 ? cores : null);
     const backend = await prepareBackend({ ...config.device, threads });
@@ -88,6 +96,7 @@ export async function train(config: Config, options: TrainOptions = {}): Promise
           `so far ${saved.backend} computed, from now on ${backend.name}: the numbers will differ a little`,
         );
       }
+      checkSameTraining(world, config, data.fingerprint);
       const run = new Run(
         { config, data, backend: backend.name, output: lock, world, log, signal: options.signal },
         saved,
@@ -120,4 +129,14 @@ function checkShareable({ encoder: { train, weights } }: Config): void {
     'several processes cannot train an encoder from random weights: its BatchNorm would see the images of one process only',
     { hint: 'give encoder.weights, set encoder.train: none, or train in one process' },
   );
+}
+
+/** @throws UserError where processes were given other settings or other data than rank 0; they would wait for each other */
+function checkSameTraining(world: World, config: Config, fingerprint: string): void {
+  const shares = world.gather(JSON.stringify([fingerprint, config.training, config.seed, config.validation]));
+  const others = shares.flatMap((own, rank) => (own === shares[0] ? [] : [rank]));
+  if (others.length === 0) return;
+  throw new UserError(`rank ${others.join(', ')} has other settings or other data than rank 0`, {
+    hint: 'all processes need the same config, captions, splits, images and weights',
+  });
 }

@@ -57,11 +57,16 @@ export async function validate(
 
 /** What epochs are compared by; higher is better. */
 export function scoreOf({ bleu, ciderD }: ValidationScores, { validation }: Config): number {
-  return validation.score === 'cider-d' ? ciderD : bleu[3];
+  // Trainings did not always have it.
+  return validation.score === 'cider-d' ? ((ciderD as number | undefined) ?? -Infinity) : bleu[3];
+}
+
+/** Times 100, or `-` for a score that was not taken. */
+export function percent(value: number | undefined): string {
+  return value === undefined ? '-' : (100 * value).toFixed(1);
 }
 
 /** As in `BLEU-1..4 61.3 / 42.9 / 29.5 / 20.1, CIDEr-D 47.2`. */
 export function describeScores({ bleu, ciderD }: ValidationScores): string {
-  const percent = (value: number) => (100 * value).toFixed(1);
   return `BLEU-1..4 ${bleu.map(percent).join(' / ')}, CIDEr-D ${percent(ciderD)}`;
 }

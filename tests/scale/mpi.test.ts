@@ -56,7 +56,7 @@ const cases: Record<string, Partial<ConfigInput>> = {
     training: {
       ...{ ...training, epochs: 5, doublyStochastic: 0.5, averageDecay: 0.9 },
       scheduledSampling: { decay: 'linear', perEpoch: 0.2, floor: 0 },
-      selfCritical: { epochs: 1, samples: 2, crossEntropy: 0.1, learningRate: 0.05 },
+      selfCritical: { epochs: 1, samples: 2, crossEntropy: 0.1, learningRate: 0.05, dropout: true },
     },
   },
   'soft attention, encoder trained': {

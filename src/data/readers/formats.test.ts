@@ -74,6 +74,26 @@ describe('karpathy-json', () => {
     ...changes,
   });
 
+  it('refuses to be a split alone where it holds others', async () => {
+    write('a.json', file(image({}), image({ filename: 'b.jpg', split: 'test' })));
+    const captions = { train: join(folder, 'a.json'), validation: join(folder, 'a.json') };
+    const source = await openCaptions({
+      ...{ format: 'karpathy-json', captions, images: folder },
+      ...{ onBadImage: 'error', onSharedImages: 'error' },
+    });
+    await expect(source.split('train', silentLog)).rejects.toThrow(
+      /1 images of .*a\.json are of other splits than train, as b\.jpg of test/,
+    );
+  });
+
+  it('keeps within the image folder', () => {
+    const [problem] = problems('karpathy-json', file(image({ filename: '../../b.jpg' })));
+    expect(problem).toMatch(/leads out of the image folder/);
+    expect(problems('flickr-token', '../a.jpg#0\tOne')).toEqual([
+      '1: ../a.jpg leads out of the image folder',
+    ]);
+  });
+
   it('finds every broken entry', () => {
     const entries = [
       image({}),

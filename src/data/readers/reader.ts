@@ -40,6 +40,7 @@ export function addCaption(captions: CaptionsByImage, image: string, caption: st
 /** Why a record's fields, trimmed, are none. */
 export function recordProblem(image: string, caption: string): string | undefined {
   if (image === '') return 'the image name is empty';
+  if (image.split(/[\\/]/).includes('..')) return `${image} leads out of the image folder`;
   if (caption === '') return `the caption of ${image} is empty`;
   return undefined;
 }

@@ -79,6 +79,14 @@ export class CaptionSource {
     const images: CaptionedImage[] = [];
     for (const file of own.length > 0 ? own : this.files.filter(({ split }) => split === undefined)) {
       const { captions, splits } = await this.records(file);
+      const foreign = file.split === undefined ? [] : [...(splits ?? [])].filter(([, own]) => own !== name);
+      if (foreign.length > 0) {
+        const [[image, own]] = foreign;
+        throw new UserError(
+          `${foreign.length} images of ${file.file} are of other splits than ${name}, as ${image} of ${own}.`,
+          { hint: 'The file says itself what is in which split: name it once, as data.captions: FILE.' },
+        );
+      }
       for (const [image, texts] of captions) {
         if (file.split === name || splits?.get(image) === name) images.push({ image, captions: texts });
       }

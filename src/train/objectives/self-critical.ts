@@ -76,9 +76,10 @@ function lessonOf(
     image: images[Math.floor(row / samples)],
     targets: finished ? [...ids, EOS] : ids,
     weight: advantages[row],
+    key: keyOf(batch, Math.floor(row / samples)) * (samples + 1) + (row % samples),
   }));
   return {
-    batch: packRows(crossEntropy > 0 ? mixed(rows, rowsOf(batch), crossEntropy) : rows, images),
+    batch: packRows(crossEntropy > 0 ? mixed(rows, rowsOf(batch, samples), crossEntropy) : rows, images),
     reward: earned.reduce((sum, value) => sum + value, 0) / earned.length,
   };
 }
@@ -91,9 +92,17 @@ function mixed(drawn: CaptionRow[], right: CaptionRow[], share: number): Caption
   return [...weighted(drawn, 1 - share), ...weighted(right, share)];
 }
 
-function rowsOf({ images, imageOfRow, targets, lengths, steps }: CaptionBatch): CaptionRow[] {
+/** Of the first right caption of an image: the same whichever process has the image. */
+function keyOf({ imageOfRow, keys }: CaptionBatch, image: number): number {
+  const row = imageOfRow.indexOf(image);
+  return keys?.[row] ?? row;
+}
+
+function rowsOf(batch: CaptionBatch, samples: number): CaptionRow[] {
+  const { images, imageOfRow, targets, lengths, steps, keys } = batch;
   return Array.from(lengths, (length, b) => ({
     image: images[imageOfRow[b]],
+    key: (keys?.[b] ?? b) * (samples + 1) + samples,
     targets: [...targets.subarray(b * steps, b * steps + length)],
   }));
 }

@@ -6,6 +6,7 @@ import { spread, type ReportedRun } from './data.js';
 import { samplesSection, type Photos } from './samples.js';
 import { settingsSection } from './settings.js';
 import { REPORT_STYLE } from './style.js';
+import { percent } from '../validate.js';
 
 const LONG_CURVES = html`<p class="note">
   A point of a long curve is a mean; the pale band is the range of what it is the mean of.
@@ -60,8 +61,6 @@ export function reportPage(runs: readonly ReportedRun[], { photos, now }: PageCo
     </html>`;
   return `${page.text}\n`;
 }
-
-const percent = (value: number): string => (100 * value).toFixed(1);
 
 function figures(run: TrainingRun): Markup {
   const { state, epochs, allEpochs, best } = run;
