@@ -16,18 +16,18 @@ export const cocoAnnotations: CaptionReader = {
   accepted: '{"images": [{"id", "file_name"}], "annotations": [{"image_id", "caption"}]}',
   read(text, file, bad) {
     const names = new Map<Id, string>();
-    const images = new Map<string, { id: Id; index: number }>();
+    const images = new Map<string, { id: Id; index: number; line: number }>();
     /** Images of which something is reported already. */
     const spoilt = new Set<Id>();
     // The lists may come in either order.
-    const found: { id: Id; caption: string; index: number }[] = [];
+    const found: { id: Id; caption: string; index: number; line: number }[] = [];
     const takers = {
-      images({ id, file_name }: Record<string, unknown>, index: number) {
+      images({ id, file_name }: Record<string, unknown>, index: number, line: number) {
         if (!isId(id)) return `id is ${JSON.stringify(id) ?? 'missing'}, not a number or text`;
         const image = typeof file_name === 'string' ? file_name.trim() : '';
         const other = images.get(image);
         if (image !== '' && !names.has(id) && !other) {
-          images.set(image, { id, index });
+          images.set(image, { id, index, line });
           names.set(id, image);
           return undefined;
         }
@@ -37,11 +37,11 @@ export const cocoAnnotations: CaptionReader = {
           ? `${image} is there already, in images[${other.index}]`
           : `the id ${id} is there already, of ${names.get(id)}`;
       },
-      annotations({ image_id, caption }: Record<string, unknown>, index: number) {
+      annotations({ image_id, caption }: Record<string, unknown>, index: number, line: number) {
         if (!isId(image_id))
           return `image_id is ${JSON.stringify(image_id) ?? 'missing'}, not a number or text`;
         const text = typeof caption === 'string' ? caption.trim() : '';
-        if (text !== '') found.push({ id: image_id, caption: text, index });
+        if (text !== '') found.push({ id: image_id, caption: text, index, line });
         else spoilt.add(image_id);
         return recordProblem(names.get(image_id) ?? `image ${image_id}`, text);
       },
@@ -50,17 +50,16 @@ export const cocoAnnotations: CaptionReader = {
     const captions: CaptionsByImage = new Map();
     // In the order of "images", as far as they have captions.
     for (const image of names.values()) captions.set(image, []);
-    for (const { id, caption, index } of found) {
+    for (const { id, caption, index, line } of found) {
       const image = names.get(id);
       if (image !== undefined) addCaption(captions, image, caption);
-      else if (!spoilt.has(id))
-        bad.push({ line: 1, why: `annotations[${index}]: no image has the id ${id}` });
+      else if (!spoilt.has(id)) bad.push({ line, why: `annotations[${index}]: no image has the id ${id}` });
     }
     for (const [image, own] of captions) {
       if (own.length > 0) continue;
       const entry = images.get(image)!;
       if (!spoilt.has(entry.id))
-        bad.push({ line: 1, why: `images[${entry.index}]: ${image} has no caption` });
+        bad.push({ line: entry.line, why: `images[${entry.index}]: ${image} has no caption` });
       captions.delete(image);
     }
     return { captions };

@@ -170,6 +170,11 @@ describe('coco-annotations', () => {
       '1: images[5]: id is missing, not a number or text',
     ];
     expect(problems('coco-annotations', JSON.stringify({ images, annotations })).sort()).toEqual(expected);
+    const lines = problems(
+      'coco-annotations',
+      `{"images": [],\n"annotations": [\n${JSON.stringify(annotations[1])}]}`,
+    );
+    expect(lines).toEqual(['3: annotations[0]: no image has the id 9']);
     expected[1] = '1: annotations[2]: the caption of image 4 is empty';
     expect(problems('coco-annotations', JSON.stringify({ annotations, images })).sort()).toEqual(expected);
   });

@@ -6,7 +6,7 @@ import { messageOf, UserError } from '../../core/index.js';
 import type { BadLine } from '../text-file.js';
 
 /** Takes one entry; returns what is wrong with it. */
-export type EntryTaker = (entry: Record<string, unknown>, index: number) => string | undefined;
+export type EntryTaker = (entry: Record<string, unknown>, index: number, line: number) => string | undefined;
 
 /**
  * Hands every entry of the lists `takers` names to its taker, in the file's order.
@@ -34,8 +34,9 @@ export function readJsonEntries(
     scanner.open('[');
     for (let index = 0; scanner.more(']', index === 0); index++) {
       const { start, end } = scanner.skipValue();
-      const why = takeEntry(text.slice(start, end), takers[key], index);
-      if (why !== undefined) bad.push({ line: scanner.lineOf(start), why: `${key}[${index}]: ${why}` });
+      const line = scanner.lineOf(start);
+      const why = takeEntry(text.slice(start, end), takers[key], index, line);
+      if (why !== undefined) bad.push({ line, why: `${key}[${index}]: ${why}` });
     }
   }
   scanner.end();
@@ -49,7 +50,7 @@ export function readJsonEntries(
   }
 }
 
-function takeEntry(text: string, take: EntryTaker, index: number): string | undefined {
+function takeEntry(text: string, take: EntryTaker, index: number, line: number): string | undefined {
   let entry: unknown;
   try {
     entry = JSON.parse(text);
@@ -59,7 +60,7 @@ function takeEntry(text: string, take: EntryTaker, index: number): string | unde
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) {
     return `${text.length > 40 ? `${text.slice(0, 40)}...` : text} is no object`;
   }
-  return take(entry as Record<string, unknown>, index);
+  return take(entry as Record<string, unknown>, index, line);
 }
 
 const QUOTE = 0x22;
