@@ -18,13 +18,15 @@ function decoderLine({ decoder }: Config): string {
 
 function scoreLines(metrics: CheckpointMetrics | null): string[] {
   if (!metrics?.validation) return ['No scores were taken.'];
-  const { bleu, images, tokenizer, maxWords } = metrics.validation;
+  const { bleu, ciderD, images, tokenizer, maxWords } = metrics.validation;
+  const columns = [...bleu.map((_, i) => `BLEU-${i + 1}`), ...(ciderD === undefined ? [] : ['CIDEr-D'])];
+  const scores = [...bleu, ...(ciderD === undefined ? [] : [ciderD])];
   return [
-    `On the validation split (${images} images, greedy decoding, at most ${maxWords} words, tokenizer \`${tokenizer}\`, corpus BLEU as pycocoevalcap computes it):`,
+    `On the validation split (${images} images, greedy decoding, at most ${maxWords} words, tokenizer \`${tokenizer}\`, scores as pycocoevalcap computes them, times 100):`,
     '',
-    '| BLEU-1 | BLEU-2 | BLEU-3 | BLEU-4 |',
-    '| --- | --- | --- | --- |',
-    `| ${bleu.map(percent).join(' | ')} |`,
+    `| ${columns.join(' | ')} |`,
+    `| ${columns.map(() => '---').join(' | ')} |`,
+    `| ${scores.map(percent).join(' | ')} |`,
   ];
 }
 
@@ -41,9 +43,11 @@ function objectiveLines({ training, seed }: Config, metrics: CheckpointMetrics |
     `- Objective: teacher-forced cross-entropy over words and the end of the caption; ${details.join('; ')}`,
   ];
   if (selfCritical && metrics?.selfCritical) {
-    const { samples, baseline, learningRate } = selfCritical;
+    const { samples, baseline, learningRate, interpolation } = selfCritical;
+    const shown =
+      interpolation < 1 ? `, weights ${interpolation} of the way from those of the first stage` : '';
     lines.push(
-      `- Then self-critical: CIDEr-D of ${samples} sampled captions an image, baseline ${baseline}, learning rate ${learningRate}`,
+      `- Then self-critical: CIDEr-D of ${samples} sampled captions an image, baseline ${baseline}, learning rate ${learningRate}${shown}`,
     );
   }
   return lines;
