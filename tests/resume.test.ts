@@ -205,16 +205,21 @@ describe('going on', () => {
 describe('kill -9', { timeout: 240_000 }, () => {
   const program = fileURLToPath(new URL('../bin/showtell.mjs', import.meta.url));
 
-  /** @returns the exit code, or null when it was killed after so many milliseconds */
+  /** @returns the exit code, or null when it was killed so many milliseconds after it had read its data */
   function run(argv: string[], milliseconds?: number): Promise<{ code: number | null; said: string }> {
     return new Promise((resolve) => {
       const child = spawn(process.execPath, [program, 'train', ...argv], {
         stdio: ['ignore', 'ignore', 'pipe'],
       });
       let said = '';
-      child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
-      const timer =
-        milliseconds === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), milliseconds);
+      let timer: NodeJS.Timeout | undefined;
+      child.stderr.on('data', (chunk: Buffer) => {
+        said += chunk.toString();
+        // However slow the machine is to start, some of the training happens.
+        if (milliseconds !== undefined && said.includes('vocabulary:')) {
+          timer ??= setTimeout(() => child.kill('SIGKILL'), milliseconds);
+        }
+      });
       child.on('close', (code) => {
         clearTimeout(timer);
         resolve({ code, said });
@@ -232,7 +237,7 @@ describe('kill -9', { timeout: 240_000 }, () => {
     const whole = config('not killed');
     const { device: _, ...rest } = whole;
     writeFileSync(at('killed.yaml'), formatConfig({ ...rest, device: whole.device, output: at('killed') }));
-    let { code } = await run(['--config', at('killed.yaml')], 1500);
+    let { code } = await run(['--config', at('killed.yaml')], 600);
     const random = Random.from('kill');
     let kills = 0;
     while (code === null && kills < 30) {
@@ -245,7 +250,7 @@ describe('kill -9', { timeout: 240_000 }, () => {
       const more = existsSync(join(at('killed'), 'config.yaml'))
         ? ['--resume', at('killed')]
         : ['--config', at('killed.yaml')];
-      const result = await run(more, 900 + random.integer(900));
+      const result = await run(more, random.integer(700));
       ({ code } = result);
       if (code !== null) expect(result.said).toBe('');
     }

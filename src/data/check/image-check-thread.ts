@@ -14,14 +14,14 @@ answerRequests(async (path: string): Promise<ImageFacts> => {
       const { width, height } = image;
       return { bytes: bytes.length, sha256, width, height, fingerprint: fingerprint(image) };
     } catch (error) {
-      return problem(error);
+      return problem(error, bytes);
     }
   } catch (error) {
     return problem(error);
   }
 });
 
-function problem(error: unknown): ImageFacts {
+function problem(error: unknown, bytes?: Uint8Array): ImageFacts {
   if (!(error instanceof UserError)) throw error;
-  return { problem: { kind: problemKind(error), message: error.message } };
+  return { problem: { kind: problemKind(error, bytes), message: error.message } };
 }

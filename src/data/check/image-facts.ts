@@ -18,14 +18,27 @@ export type ImageFacts =
     }
   | { problem: { kind: ImageProblem; message: string } };
 
-/** Which kind of problem an error of the image reader tells of. */
-export function problemKind({ message }: UserError): ImageProblem {
+/**
+ * Which kind of problem an error of the image reader tells of.
+ * @param bytes of the file, where it could be read
+ */
+export function problemKind({ message }: UserError, bytes?: Uint8Array): ImageProblem {
   if (/ does not exist\.$/.test(message)) return 'missing';
   if (/million pixels/.test(message)) return 'oversize';
-  // In the words of libjpeg, libspng, libwebp and libvips.
-  return /0 bytes|premature|truncat|end of (stream|file)|unexpected end|too short|read error/i.test(message)
-    ? 'truncated'
-    : 'corrupt';
+  if (/ is empty /.test(message) || (bytes && isCutOff(bytes))) return 'truncated';
+  return 'corrupt';
+}
+
+/** Whether a JPEG, PNG, GIF or WebP file lacks its end; libvips' messages do not tell, for its threads share them. */
+function isCutOff(bytes: Uint8Array): boolean {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const begins = (text: string, at = 0) => file.toString('latin1', at, at + text.length) === text;
+  const holds = (text: string) => file.subarray(-64).includes(text, 0, 'latin1');
+  if (begins('\xff\xd8\xff')) return !holds('\xff\xd9');
+  if (begins('\x89PNG')) return !holds('IEND');
+  if (begins('GIF8')) return !holds(';');
+  if (begins('RIFF') && begins('WEBP', 8)) return file.readUInt32LE(4) + 8 > file.length;
+  return false;
 }
 
 /** Images asked for ahead of the one that is taken. */
