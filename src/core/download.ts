@@ -14,7 +14,7 @@ import { dirname } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Dispatcher, Response } from 'undici';
-import { eager } from './eager.js';
+import { eager } from './undici-pause.js';
 import { messageOf, UserError } from './errors.js';
 import { sync } from './files.js';
 import type { Log } from './log.js';

@@ -8,6 +8,7 @@ export * from './hash.js';
 export * from './html.js';
 export * from './lock.js';
 export * from './log.js';
+export * from './page.js';
 export * from './process.js';
 export * from './profile.js';
 export * from './random.js';

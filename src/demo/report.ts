@@ -1,5 +1,5 @@
 /** The demo's report: one HTML page that needs nothing else, neither network nor script. */
-import { CHART_STYLE, dataUrl, html, lineChart, Markup } from '../core/index.js';
+import { CHART_STYLE, dataUrl, html, htmlPage, lineChart, Markup } from '../core/index.js';
 import { attentionVeil } from '../infer/index.js';
 import { REPORT_STYLE } from './report-style.js';
 
@@ -42,49 +42,39 @@ export interface ReportData {
 
 export async function renderReport(data: ReportData): Promise<string> {
   const scenes = await Promise.all(data.scenes.map(card));
-  const page = html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>showtell demo: a captioner trained from scratch</title>
-        <style>
-          ${new Markup(REPORT_STYLE + CHART_STYLE)}
-        </style>
-      </head>
-      <body>
-        <header>
-          <h1>A captioner, trained from scratch</h1>
-          ${data.story.map((paragraph) => html`<p>${paragraph}</p>`)}
-          <dl class="figures">
-            ${data.figures.map(
-              ([value, what]) =>
-                html`<div>
-                  <dt>${what}</dt>
-                  <dd>${value}</dd>
-                </div>`,
-            )}
-          </dl>
-        </header>
-        <main>
-          ${training(data)} ${scores(data)}
-          <section aria-labelledby="scenes">
-            <h2 id="scenes">Captions of scenes it never saw</h2>
-            <p>
-              The first ${data.scenes.length} scenes of the test split, not chosen. Under each caption the
-              scene is shown once a word: what is clear is where the model looked when it wrote that word,
-              what is dark it paid no attention to.
-            </p>
-            <ol class="cards">
-              ${scenes}
-            </ol>
-          </section>
-          ${await photos(data)}
-        </main>
-        <footer>Made by <code>${data.command}</code>. This file holds everything it shows.</footer>
-      </body>
-    </html>`;
-  return `${page.text}\n`;
+  return htmlPage({
+    title: 'showtell demo: a captioner trained from scratch',
+    style: REPORT_STYLE + CHART_STYLE,
+    body: html`<header>
+        <h1>A captioner, trained from scratch</h1>
+        ${data.story.map((paragraph) => html`<p>${paragraph}</p>`)}
+        <dl class="figures">
+          ${data.figures.map(
+            ([value, what]) =>
+              html`<div>
+                <dt>${what}</dt>
+                <dd>${value}</dd>
+              </div>`,
+          )}
+        </dl>
+      </header>
+      <main>
+        ${training(data)} ${scores(data)}
+        <section aria-labelledby="scenes">
+          <h2 id="scenes">Captions of scenes it never saw</h2>
+          <p>
+            The first ${data.scenes.length} scenes of the test split, not chosen. Under each caption the scene
+            is shown once a word: what is clear is where the model looked when it wrote that word, what is
+            dark it paid no attention to.
+          </p>
+          <ol class="cards">
+            ${scenes}
+          </ol>
+        </section>
+        ${await photos(data)}
+      </main>
+      <footer>Made by <code>${data.command}</code>. This file holds everything it shows.</footer>`,
+  });
 }
 
 function training({ history }: ReportData): Markup {

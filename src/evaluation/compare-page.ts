@@ -1,5 +1,5 @@
 /** The comparison of two evaluations as one page that needs nothing else: no script, no request. */
-import { dataUrl, html, Markup } from '../core/index.js';
+import { dataUrl, html, htmlPage, Markup, PAGE_BASE } from '../core/index.js';
 import type { ComparedImage, Comparison } from './compare.js';
 import { PAGE_STYLE } from './compare-style.js';
 import { metricNames } from './score.js';
@@ -23,93 +23,83 @@ export function comparePage(
     .reverse()
     .slice(0, shown);
   const count = (sign: number) => images.filter(({ change }) => Math.sign(change) === sign).length;
-  const page = html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>${names.a} and ${names.b}</title>
-        <style>
-          ${new Markup(PAGE_STYLE)}
-        </style>
-      </head>
-      <body>
-        <header>
-          <h1>Two captioners compared</h1>
-          <p><span class="a">A</span> ${names.a}<br /><span class="b">B</span> ${names.b}</p>
-        </header>
-        <main>
-          <section>
-            <h2>Scores</h2>
-            <p class="note">
-              Times 100. Interval and p by paired bootstrap: ${comparison.bootstrap.samples} samples of the
-              images, seed ${comparison.bootstrap.seed}. An interval that holds 0 is no proof of a difference.
-            </p>
-            <div class="scroll">
-              <table>
-                <thead>
-                  <tr>
-                    <th>metric</th>
-                    <th class="number">A</th>
-                    <th class="number">B</th>
-                    <th class="number">B - A</th>
-                    <th class="number">95 % interval</th>
-                    <th class="number">p</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  ${metricNames.flatMap((name) => metricRow(name, comparison))}
-                </tbody>
-              </table>
-            </div>
-          </section>
-          <section>
-            <h2>Captions</h2>
-            <div class="scroll">
-              <table>
-                <thead>
-                  <tr>
-                    <th></th>
-                    <th>A</th>
-                    <th>B</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  ${sideBySide(statisticsRows(comparison.statistics.a), statisticsRows(comparison.statistics.b))}
-                </tbody>
-              </table>
-            </div>
-          </section>
-          <section>
-            <h2>Protocol</h2>
-            <div class="scroll">
-              <table>
-                <thead>
-                  <tr>
-                    <th></th>
-                    <th>A</th>
-                    <th>B</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  ${sideBySide(protocolRows(comparison.a), protocolRows(comparison.b))}
-                </tbody>
-              </table>
-            </div>
-          </section>
-          <section>
-            <h2>What changed</h2>
-            <p>
-              By ${by} of the single image B is better for ${count(1)} images, worse for ${count(-1)}, equal
-              with other words for ${count(0)}; for ${same} the captions are the same.
-            </p>
-          </section>
-          ${list('Better with B', better, comparison, thumbnails)}
-          ${list('Worse with B', worse, comparison, thumbnails)}
-        </main>
-      </body>
-    </html> `;
-  return String(page);
+  return htmlPage({
+    title: `${names.a} and ${names.b}`,
+    style: PAGE_BASE + PAGE_STYLE,
+    body: html`<header>
+        <h1>Two captioners compared</h1>
+        <p><span class="a">A</span> ${names.a}<br /><span class="b">B</span> ${names.b}</p>
+      </header>
+      <main>
+        <section>
+          <h2>Scores</h2>
+          <p class="note">
+            Times 100. Interval and p by paired bootstrap: ${comparison.bootstrap.samples} samples of the
+            images, seed ${comparison.bootstrap.seed}. An interval that holds 0 is no proof of a difference.
+          </p>
+          <div class="scroll">
+            <table>
+              <thead>
+                <tr>
+                  <th>metric</th>
+                  <th class="number">A</th>
+                  <th class="number">B</th>
+                  <th class="number">B - A</th>
+                  <th class="number">95 % interval</th>
+                  <th class="number">p</th>
+                </tr>
+              </thead>
+              <tbody>
+                ${metricNames.flatMap((name) => metricRow(name, comparison))}
+              </tbody>
+            </table>
+          </div>
+        </section>
+        <section>
+          <h2>Captions</h2>
+          <div class="scroll">
+            <table>
+              <thead>
+                <tr>
+                  <th></th>
+                  <th>A</th>
+                  <th>B</th>
+                </tr>
+              </thead>
+              <tbody>
+                ${sideBySide(statisticsRows(comparison.statistics.a), statisticsRows(comparison.statistics.b))}
+              </tbody>
+            </table>
+          </div>
+        </section>
+        <section>
+          <h2>Protocol</h2>
+          <div class="scroll">
+            <table>
+              <thead>
+                <tr>
+                  <th></th>
+                  <th>A</th>
+                  <th>B</th>
+                </tr>
+              </thead>
+              <tbody>
+                ${sideBySide(protocolRows(comparison.a), protocolRows(comparison.b))}
+              </tbody>
+            </table>
+          </div>
+        </section>
+        <section>
+          <h2>What changed</h2>
+          <p>
+            By ${by} of the single image B is better for ${count(1)} images, worse for ${count(-1)}, equal
+            with other words for ${count(0)}; for ${same} the captions are the same.
+          </p>
+        </section>
+        ${list('Better with B', better, comparison, thumbnails)}
+        ${list('Worse with B', worse, comparison, thumbnails)}
+      </main>`,
+  });
 }
 
 function metricRow(name: (typeof metricNames)[number], { metrics }: Comparison): Markup[] {

@@ -1,5 +1,5 @@
 /** The check of a data set as one page that needs nothing else: no script, no request. */
-import { dataUrl, html, Markup } from '../../core/index.js';
+import { dataUrl, html, htmlPage, Markup, PAGE_BASE } from '../../core/index.js';
 import { captionsPerImage, count, percent, sizes, verdict, words } from './lines.js';
 import { PAGE_STYLE } from './page-style.js';
 import type { CheckReport, Finding, FindingItem, SplitReport } from './report.js';
@@ -25,69 +25,59 @@ export function checkPage(
   const { name, data, findings, stops, vocabulary } = report;
   const tone = stops ? 'error' : findings.some(({ severity }) => severity === 'warning') ? 'warning' : 'good';
   const splits = Object.entries(report.splits);
-  const page = html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>Data of ${name}</title>
-        <style>
-          ${new Markup(PAGE_STYLE)}
-        </style>
-      </head>
-      <body>
-        <header>
-          <h1>Data of ${name}</h1>
-          <p class="verdict ${tone}">${verdict(report)}</p>
-          <p class="soft">${data.format}, images in ${data.images}</p>
-        </header>
-        <main>
-          <section>
-            <h2>Findings</h2>
-            ${findings.length === 0 ? html`<p>None.</p>` : findings.map((each) => finding(each, thumbnails))}
-          </section>
-          <section>
-            <h2>Splits</h2>
-            <div class="scroll">
-              <table>
-                <thead>
-                  <tr>
-                    <th></th>
-                    <th class="number">images</th>
-                    <th class="number">captions</th>
-                    <th>an image</th>
-                    <th>words of a caption</th>
-                    <th class="number">different words</th>
-                    <th class="number">covered</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  ${splits.map(([split, each]) => splitRow(split, each))}
-                </tbody>
-              </table>
-            </div>
-            <p class="soft">${sizes(report)}.</p>
-          </section>
-          <section>
-            <h2>Length of the captions</h2>
-            ${splits.map(([split, each]) => lengthChart(split, each, report.text.maxWords))}
-          </section>
-          <section>
-            <h2>Words outside of the vocabulary</h2>
-            ${
-              vocabulary
-                ? html`<p>
-                    The vocabulary has ${count(vocabulary.size)} entries, of ${count(vocabulary.types)} words
-                    in the training captions (text.minCount ${vocabulary.minCount}).
-                  </p>`
-                : html`<p>There is no vocabulary.</p>`
-            }
-            ${splits.map(([split, each]) => (split === 'train' ? '' : unknownWords(split, each)))}
-          </section>
-        </main>
-      </body>
-    </html> `;
-  return String(page);
+  return htmlPage({
+    title: `Data of ${name}`,
+    style: PAGE_BASE + PAGE_STYLE,
+    body: html`<header>
+        <h1>Data of ${name}</h1>
+        <p class="verdict ${tone}">${verdict(report)}</p>
+        <p class="soft">${data.format}, images in ${data.images}</p>
+      </header>
+      <main>
+        <section>
+          <h2>Findings</h2>
+          ${findings.length === 0 ? html`<p>None.</p>` : findings.map((each) => finding(each, thumbnails))}
+        </section>
+        <section>
+          <h2>Splits</h2>
+          <div class="scroll">
+            <table>
+              <thead>
+                <tr>
+                  <th></th>
+                  <th class="number">images</th>
+                  <th class="number">captions</th>
+                  <th>an image</th>
+                  <th>words of a caption</th>
+                  <th class="number">different words</th>
+                  <th class="number">covered</th>
+                </tr>
+              </thead>
+              <tbody>
+                ${splits.map(([split, each]) => splitRow(split, each))}
+              </tbody>
+            </table>
+          </div>
+          <p class="soft">${sizes(report)}.</p>
+        </section>
+        <section>
+          <h2>Length of the captions</h2>
+          ${splits.map(([split, each]) => lengthChart(split, each, report.text.maxWords))}
+        </section>
+        <section>
+          <h2>Words outside of the vocabulary</h2>
+          ${
+            vocabulary
+              ? html`<p>
+                  The vocabulary has ${count(vocabulary.size)} entries, of ${count(vocabulary.types)} words in
+                  the training captions (text.minCount ${vocabulary.minCount}).
+                </p>`
+              : html`<p>There is no vocabulary.</p>`
+          }
+          ${splits.map(([split, each]) => (split === 'train' ? '' : unknownWords(split, each)))}
+        </section>
+      </main>`,
+  });
 }
 
 function finding(

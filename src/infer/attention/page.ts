@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import sharp from 'sharp';
-import { dataUrl, html, Markup } from '../../core/index.js';
+import { dataUrl, html, htmlPage, Markup } from '../../core/index.js';
 import { attentionOf, type Attention, type AttendedCaption } from './attention.js';
 import { measureCoverage, measureWord, type WordAttention } from './measures.js';
 import { PAGE_SCRIPT } from './page-script.js';
@@ -45,33 +45,21 @@ export async function attentionPage(images: readonly PageImage[]): Promise<strin
     "form-action 'none'",
   ].join('; ');
   const script = new Markup(`<script>${PAGE_SCRIPT}</script>`); // the policy's hash covers every character between
-  const page = html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta http-equiv="Content-Security-Policy" content="${policy}" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>
-          Attention: ${images.length === 1 ? images[0].caption.text : `${images.length} captions`}
-        </title>
-        <style>
-          ${new Markup(PAGE_STYLE)}
-        </style>
-      </head>
-      <body>
-        <header>
-          <h1>Where the model looked</h1>
-          <p>
-            Play a caption, or choose a word: what stays clear is where the model looked when it wrote that
-            word. The bar under a word says how widely it looked, from one place to everywhere.
-          </p>
-          <p class="keys"><kbd>←</kbd> <kbd>→</kbd> choose a word, <kbd>space</kbd> plays and pauses</p>
-        </header>
-        <main>${players}</main>
-        ${script}
-      </body>
-    </html>`;
-  return `${page.text}\n`;
+  return htmlPage({
+    title: `Attention: ${images.length === 1 ? images[0].caption.text : `${images.length} captions`}`,
+    style: PAGE_STYLE,
+    policy: policy,
+    body: html`<header>
+        <h1>Where the model looked</h1>
+        <p>
+          Play a caption, or choose a word: what stays clear is where the model looked when it wrote that
+          word. The bar under a word says how widely it looked, from one place to everywhere.
+        </p>
+        <p class="keys"><kbd>←</kbd> <kbd>→</kbd> choose a word, <kbd>space</kbd> plays and pauses</p>
+      </header>
+      <main>${players}</main>
+      ${script}`,
+  });
 }
 
 async function player({ name, image, caption }: PageImage): Promise<Markup> {

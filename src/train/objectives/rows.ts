@@ -1,3 +1,4 @@
+/** Rows of features for rows of captions. */
 import { tf } from '../../backend/index.js';
 import type { CaptionBatch } from '../../data/index.js';
 

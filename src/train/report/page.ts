@@ -1,5 +1,5 @@
 /** A training, or several, as one page that needs nothing else: no script, no request. */
-import { CHART_STYLE, html, Markup } from '../../core/index.js';
+import { CHART_STYLE, html, htmlPage, Markup, PAGE_BASE } from '../../core/index.js';
 import { duration, newestOf, settingsApart, type TrainingRun } from '../runs.js';
 import { trainingCharts, validationCharts } from './curves.js';
 import { spread, type ReportedRun } from './data.js';
@@ -26,40 +26,27 @@ export function reportPage(runs: readonly ReportedRun[], { photos, now }: PageCo
   const [{ run, facts, epochs }] = runs;
   const single = runs.length === 1;
   const title = single ? run.config.name : `${runs.length} trainings compared`;
-  const page = html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta
-          http-equiv="Content-Security-Policy"
-          content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-        />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>${title}</title>
-        <style>
-          ${new Markup(REPORT_STYLE + CHART_STYLE)}
-        </style>
-      </head>
-      <body>
-        <header>
-          <h1>${title}</h1>
-          ${single && run.config.about ? html`<p class="note">${run.config.about}</p>` : ''}
-          ${single ? figures(run) : ''}
-        </header>
-        <main>
-          ${single ? '' : overview(runs)}
-          ${chartSection('training', 'Training', trainingCharts(runs), LONG_CURVES)}
-          ${chartSection('validation', 'Validation', validationCharts(runs), single ? epochTable(epochs, run) : '')}
-          ${samplesSection(runs, photos)} ${single ? factsSection(facts) : ''}
-          ${single ? settingsSection(run.config) : ''}
-        </main>
-        <footer>
-          State of ${now.toISOString().slice(0, 16).replace('T', ' ')} UTC. This file holds everything it
-          shows.
-        </footer>
-      </body>
-    </html>`;
-  return `${page.text}\n`;
+  return htmlPage({
+    title: title,
+    style: PAGE_BASE + REPORT_STYLE + CHART_STYLE,
+    policy:
+      "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+    body: html`<header>
+        <h1>${title}</h1>
+        ${single && run.config.about ? html`<p class="note">${run.config.about}</p>` : ''}
+        ${single ? figures(run) : ''}
+      </header>
+      <main>
+        ${single ? '' : overview(runs)}
+        ${chartSection('training', 'Training', trainingCharts(runs), LONG_CURVES)}
+        ${chartSection('validation', 'Validation', validationCharts(runs), single ? epochTable(epochs, run) : '')}
+        ${samplesSection(runs, photos)} ${single ? factsSection(facts) : ''}
+        ${single ? settingsSection(run.config) : ''}
+      </main>
+      <footer>
+        State of ${now.toISOString().slice(0, 16).replace('T', ' ')} UTC. This file holds everything it shows.
+      </footer>`,
+  });
 }
 
 function figures(run: TrainingRun): Markup {

@@ -1,29 +1,21 @@
-/** Style sheet of the report, but for its charts: light and dark, from phone to desk. */
+/** Behind PAGE_BASE, the style sheet of the report, but for its charts: light and dark, from phone to desk. */
 export const REPORT_STYLE = `
-:root {
-  color-scheme: light dark;
-  --paper: #fff; --card: #f6f7f9; --line: #dfe3e8; --ink: #1c2128; --soft: #57606a; --good: #00634a;
-}
+:root { --good: #00634a; }
 @media (prefers-color-scheme: dark) {
-  :root { --paper: #12161c; --card: #1b2129; --line: #323b47; --ink: #e7ebf0; --soft: #a3adb8; --good: #7fe0bd; }
+  :root { --good: #7fe0bd; }
 }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
 main, header, footer { max-width: 70rem; margin: 0 auto; padding: 0 1.25rem; }
-h1 { font-size: clamp(1.5rem, 5vw, 2.2rem); line-height: 1.2; margin: 2rem 0 .4rem; }
-h2 { font-size: 1.3rem; margin: 2.4rem 0 .6rem; }
-p { max-width: 46rem; margin: .3rem 0; }
+h1 { margin-bottom: .4rem; }
+h2 { margin: 2.4rem 0 .6rem; }
+p { max-width: 46rem; }
 .note, th, caption, summary, dt, footer { color: var(--soft); }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: .7rem; margin: 1.2rem 0 0; }
 .figures div { background: var(--card); border: 1px solid var(--line); border-radius: .7rem; padding: .6rem .9rem; }
 .figures dt { font-size: .85rem; line-height: 1.35; } .figures dd { margin: 0; font-size: 1.3rem; font-weight: 650; font-variant-numeric: tabular-nums; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-size: .85rem; }
-th, td { text-align: left; padding: .2rem 1.1rem .2rem 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: break-word; }
-th { font-weight: 500; } .number { text-align: right; white-space: nowrap; }
+th, td { padding: .2rem 1.1rem .2rem 0; overflow-wrap: break-word; }
 tr.best > * { color: var(--good); font-weight: 650; }
-details { margin: .4rem 0; } summary { cursor: pointer; }
+details { margin: .4rem 0; }
 pre { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .8rem; font-size: .85rem; overflow-wrap: normal; }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(30rem, 100%), 1fr)); gap: .8rem; padding: 0; margin: .6rem 0; list-style: none; align-items: start; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: .7rem; padding: .8rem; display: grid; grid-template-columns: 8rem minmax(0, 1fr); gap: .9rem; align-items: start; font-size: .92rem; }

@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { Agent, fetch } from 'undici';
 import { expect, it } from 'vitest';
-import { eager } from './eager.js';
+import { eager } from './undici-pause.js';
 
 it.each(['HTTP/1.0 200 OK', 'HTTP/1.1 200 OK\r\nconnection: close'])(
   'takes a body that is read only after the server ended the connection: %j',
