@@ -159,3 +159,31 @@ it.each([
   expect(code).toBe(1);
   expect(err).toMatch(message);
 });
+
+describe('self-critical training', () => {
+  const begun = () => at('critical');
+
+  beforeAll(async () => {
+    await train(tinyConfig(directory, { output: begun(), training: { ...training, epochs: 1 } }), {
+      cacheDirectory,
+    });
+  });
+  const goOn = (output: string, ...settings: string[]) =>
+    train(savedConfig(output, settings), { cacheDirectory, resume: true, force: true });
+
+  it('says what is missing when the checkpoint that it starts from is gone, and goes on once it is back', async () => {
+    const best = join(begun(), 'best');
+    renameSync(best, at('hidden'));
+    const settings = ['training.selfCritical.epochs=1', 'training.selfCritical.samples=2'];
+    await expect(goOn(begun(), ...settings)).rejects.toThrow(/starts from .*best, which is not there/);
+    renameSync(at('hidden'), best);
+    const { entries } = await goOn(begun(), ...settings);
+    expect(entries.at(-1)).toMatchObject({ event: 'epoch', epoch: 2, reward: expect.any(Number) as number });
+  });
+
+  it('does not go on without its settings, however it is forced', async () => {
+    await expect(goOn(begun(), 'training.selfCritical=null')).rejects.toThrow(
+      /is in its self-critical stage, whose settings are gone/,
+    );
+  });
+});

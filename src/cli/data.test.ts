@@ -52,6 +52,11 @@ describe('showtell data check', () => {
     [['look'], 'there is no "data look"'],
     [['check', '--config', at('config.yaml'), '--from', 'x'], '--from belongs to `data fetch`'],
     [['check', '--config', at('config.yaml'), '--page', folder], 'is a folder'],
+    [['check', '--config', at('config.yaml'), '--json', ''], '--json names no file'],
+    [
+      ['check', '--config', at('config.yaml'), '--json', at('x'), '--page', at('x')],
+      '--json and --page both name',
+    ],
   ])('%j ends in an error that says what was wrong', async (argv, message) => {
     const { code, err } = await run(...argv);
     expect(code).toBe(1);
