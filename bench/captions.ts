@@ -4,7 +4,7 @@ import { Random } from '../src/core/index.js';
 import { EOS } from '../src/data/index.js';
 import { decode } from '../src/infer/index.js';
 import { createDecoder } from '../src/models/index.js';
-import { rates, type Measurement } from './measure.js';
+import { computedOn, rates, type Measurement } from './measure.js';
 import { syntheticFeatures } from './synthetic.js';
 import type { DecoderSizes } from './training.js';
 
@@ -55,5 +55,5 @@ export async function measureCaptions(options: CaptionsOptions): Promise<Measure
     }
     return options.batches * batch;
   });
-  return { values: captionsPerSecond, facts: { backend: backend.name, threads: backend.threads } };
+  return { values: captionsPerSecond, facts: computedOn(backend) };
 }

@@ -6,7 +6,7 @@ import { prepareBackend } from '../src/backend/index.js';
 import { silentLog } from '../src/core/index.js';
 import { openFeatureStore } from '../src/infer/index.js';
 import { createEncoder } from '../src/models/index.js';
-import { rates, type Measurement } from './measure.js';
+import { computedOn, rates, type Measurement } from './measure.js';
 import { syntheticConfig } from './synthetic.js';
 
 export interface EncodingOptions {
@@ -43,5 +43,5 @@ export async function measureEncoding(options: EncodingOptions): Promise<Measure
     }
     return images.length;
   });
-  return { values, facts: { images: images.length, backend: backend.name, threads: backend.threads } };
+  return { values, facts: { images: images.length, ...computedOn(backend) } };
 }

@@ -2,9 +2,10 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { currentBackend } from '../src/backend/index.js';
 import { silentLog } from '../src/core/index.js';
 import { train } from '../src/train/index.js';
-import { peakMemory, type Measurement } from './measure.js';
+import { computedOn, peakMemory, type Measurement } from './measure.js';
 import { syntheticConfig, syntheticWords } from './synthetic.js';
 import type { DecoderSizes } from './training.js';
 
@@ -68,7 +69,10 @@ export async function measureEpoch(options: EpochOptions): Promise<Measurement> 
     );
     const ends = [0, ...entries.flatMap((entry) => (entry.event === 'epoch' ? [entry.seconds] : []))];
     const values = ends.slice(1).map((end, i) => count / (end - ends[i]));
-    return { values: values.slice(warmup), facts: { 'peak memory': peakMemory() } };
+    return {
+      values: values.slice(warmup),
+      facts: { ...computedOn(currentBackend()), 'peak memory': peakMemory() },
+    };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -4,7 +4,7 @@ import { Random } from '../src/core/index.js';
 import { createDecoder, createEncoder } from '../src/models/index.js';
 import { crossEntropy } from '../src/train/objectives/index.js';
 import { TrainingStep } from '../src/train/step.js';
-import { rates, type Measurement } from './measure.js';
+import { computedOn, rates, type Measurement } from './measure.js';
 import { syntheticBatch, syntheticConfig, syntheticFeatures } from './synthetic.js';
 import type { DecoderSizes } from './training.js';
 
@@ -52,5 +52,5 @@ export async function measureFinetuning(options: FinetuningOptions): Promise<Mea
     tf.dispose([loss, gradientNorm, norms]);
     return images;
   });
-  return { values, facts: { backend: backend.name, version: backend.version, threads: backend.threads } };
+  return { values, facts: computedOn(backend) };
 }

@@ -1,4 +1,5 @@
 /** What a bench gives back, and its statistics. */
+import type { BackendInfo } from '../src/backend/index.js';
 
 export interface Measurement {
   /** One number of the bench's unit for each repeat. */
@@ -26,6 +27,11 @@ export async function rates(
     values.push((1000 * done) / (performance.now() - began));
   }
   return values;
+}
+
+/** What computed: `device` tells a peer where to compute as well. */
+export function computedOn({ name, version, device, threads }: BackendInfo): Record<string, string | number> {
+  return { backend: name, version, device, threads };
 }
 
 /** The most memory that this process held. */

@@ -76,7 +76,11 @@ async function measure(one: Case, root: string, rounds: number, python: string |
   };
   for (let round = 0; round < (peers.length > 0 ? rounds : 1); round++) {
     collect(result.showtell, await runCase(one));
-    for (const [i, peer] of peers.entries()) collect(result.peers[i], await runPeer(python!, root, peer));
+    const { device = 'CPU' } = result.showtell.facts;
+    for (const [i, peer] of peers.entries()) {
+      const options = { ...peer.options, device };
+      collect(result.peers[i], await runPeer(python!, root, { ...peer, options }));
+    }
   }
   return result;
 }

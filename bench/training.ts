@@ -5,7 +5,7 @@ import type { CaptionBatch } from '../src/data/index.js';
 import { createDecoder, createEncoder } from '../src/models/index.js';
 import { crossEntropy } from '../src/train/objectives/index.js';
 import { TrainingStep, type StepResult } from '../src/train/step.js';
-import { peakMemory, rates, type Measurement } from './measure.js';
+import { computedOn, peakMemory, rates, type Measurement } from './measure.js';
 import { syntheticBatch, syntheticConfig, syntheticFeatures } from './synthetic.js';
 
 export interface DecoderSizes {
@@ -70,6 +70,5 @@ export async function measureTraining(options: TrainingOptions): Promise<Measure
     tf.dispose([loss, gradientNorm, norms]);
     return batch.tokens;
   });
-  const { name, version, threads } = backend;
-  return { values, facts: { backend: name, version, threads, 'peak memory': peakMemory() } };
+  return { values, facts: { ...computedOn(backend), 'peak memory': peakMemory() } };
 }

@@ -13,14 +13,13 @@ import time
 
 import torch
 
+from device import facts, prepare
 from model import SoftAttention
 
 EOS, BOS = 2, 3
 options = json.loads(sys.argv[1])
 sizes, beam, batch = options["sizes"], options["beam"], options["batch"]
-if options.get("threads"):
-    torch.set_num_threads(options["threads"])
-torch.manual_seed(1)
+prepare(options)
 model = SoftAttention(
     sizes["vocabulary"], sizes["channels"], sizes["embedding"], sizes["hidden"], sizes["attention"], sizes["dropout"]
 ).eval()
@@ -63,4 +62,4 @@ for _ in range(options["repeats"]):
     for i in range(options["batches"]):
         decode(photos[i % 4])
     values.append(options["batches"] * batch / (time.perf_counter() - began))
-print(json.dumps({"values": values, "facts": {"torch": torch.__version__, "threads": torch.get_num_threads()}}))
+print(json.dumps({"values": values, "facts": facts()}))

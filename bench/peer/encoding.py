@@ -13,12 +13,11 @@ from pathlib import Path
 
 import torch
 
+from device import facts, prepare
 from mobilenet import encoder, load
 
 options = json.loads(sys.argv[1])
-if options.get("threads"):
-    torch.set_num_threads(options["threads"])
-torch.manual_seed(1)
+device = prepare(options)
 files = sorted(path for path in Path(options["images"]).iterdir() if path.suffix.lower() in (".jpg", ".jpeg"))
 files = files[: options["count"]]
 model = encoder()
@@ -32,8 +31,8 @@ def encode_all():
         for i, image in enumerate(loaded, 1):
             batch.append(image)
             if len(batch) == 64 or i == len(files):
-                images = torch.stack(batch).permute(0, 3, 1, 2)  # (B, 3, H, W), channels last in memory
-                maps.append(model(images).to(torch.float16))  # (B, 576, 7, 7)
+                images = torch.stack(batch).to(device).permute(0, 3, 1, 2)  # (B, 3, H, W), channels last in memory
+                maps.append(model(images).to(torch.float16).cpu())  # (B, 576, 7, 7)
                 batch = []
         return maps
 
@@ -45,4 +44,4 @@ for _ in range(options["repeats"]):
     began = time.perf_counter()
     encode_all()
     values.append(len(files) / (time.perf_counter() - began))
-print(json.dumps({"values": values, "facts": {"torch": torch.__version__, "threads": torch.get_num_threads()}}))
+print(json.dumps({"values": values, "facts": facts()}))

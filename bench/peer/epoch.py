@@ -17,12 +17,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from device import facts, prepare
 from mobilenet import encoder, load
 from model import SoftAttention
 
 options = json.loads(sys.argv[1])
 sizes, lengths = options["sizes"], options["lengths"]
-torch.manual_seed(1)
+device = prepare(options)
 files = sorted(path for path in Path(options["images"]).iterdir() if path.suffix.lower() in (".jpg", ".jpeg"))
 files = files[: options["count"]]
 frozen = encoder()
@@ -40,7 +41,7 @@ def epoch():
     with ThreadPoolExecutor(2) as pool:
         loaded = pool.map(lambda path: load(path, options["resize"], options["crop"]), files)
         for _ in range(len(files) // batch):
-            images = torch.stack([next(loaded) for _ in range(batch)]).permute(0, 3, 1, 2)
+            images = torch.stack([next(loaded) for _ in range(batch)]).to(device).permute(0, 3, 1, 2)
             with torch.no_grad():
                 features = frozen(images).flatten(2).transpose(1, 2).contiguous()  # (B, P, C)
             loss = nn.functional.cross_entropy(model.every_step(features, inputs, rows), targets)
@@ -58,5 +59,4 @@ for i in range(options["warmup"] + options["repeats"]):
     if i >= options["warmup"]:
         values.append(len(files) / (time.perf_counter() - began))
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-facts = {"torch": torch.__version__, "threads": torch.get_num_threads(), "peak memory": f"{peak:.0f} MiB"}
-print(json.dumps({"values": values, "facts": facts}))
+print(json.dumps({"values": values, "facts": {**facts(), "peak memory": f"{peak:.0f} MiB"}}))

@@ -12,13 +12,12 @@ import time
 import torch
 from torch import nn
 
+from device import facts, prepare
 from model import SoftAttention
 
 options = json.loads(sys.argv[1])
 sizes, lengths, images = options["sizes"], options["lengths"], options["images"]
-if options.get("threads"):
-    torch.set_num_threads(options["threads"])
-torch.manual_seed(1)
+prepare(options)
 
 
 class Block(nn.Module):
@@ -73,4 +72,4 @@ for _ in range(options["repeats"]):
     began = time.perf_counter()
     step().item()
     values.append(images / (time.perf_counter() - began))
-print(json.dumps({"values": values, "facts": {"torch": torch.__version__, "threads": torch.get_num_threads()}}))
+print(json.dumps({"values": values, "facts": facts()}))

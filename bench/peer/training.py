@@ -13,13 +13,12 @@ import time
 import torch
 from torch import nn
 
+from device import facts, prepare
 from model import SoftAttention
 
 options = json.loads(sys.argv[1])
 sizes, lengths = options["sizes"], options["lengths"]
-if options.get("threads"):
-    torch.set_num_threads(options["threads"])
-torch.manual_seed(1)
+device = prepare(options)
 
 batch, steps = len(lengths), max(lengths)
 model = SoftAttention(
@@ -35,7 +34,7 @@ forward = model.careful if options["keys"] == "once" else model.every_step
 
 
 def step():
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=options["precision"] == "bfloat16"):
+    with torch.autocast(device, dtype=torch.bfloat16, enabled=options["precision"] == "bfloat16"):
         logits = forward(features, inputs, rows)
         loss = nn.functional.cross_entropy(logits, targets)
     optimizer.zero_grad()
@@ -53,5 +52,4 @@ for _ in range(options["repeats"]):
     step().item()
     values.append(sum(lengths) / (time.perf_counter() - began))
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-facts = {"torch": torch.__version__, "threads": torch.get_num_threads(), "peak memory": f"{peak:.0f} MiB"}
-print(json.dumps({"values": values, "facts": facts}))
+print(json.dumps({"values": values, "facts": {**facts(), "peak memory": f"{peak:.0f} MiB"}}))
