@@ -115,10 +115,14 @@ function prepareNative(
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
   // TensorFlow uses oneDNN by itself only on CPUs with AVX-512 VNNI; its products and convolutions win on AVX2 as well.
   if (process.arch === 'x64') process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
-  // On a GPU: matrix products and convolutions of float32 as such, not as TF32 (10 bits of precision) ...
-  process.env.NVIDIA_TF32_OVERRIDE ??= '0';
-  // ... and memory as it is needed, or one process would take nearly all of the GPU's.
-  process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
+  if (hasNvidiaDriver()) {
+    // Matrix products and convolutions of float32 as such, not as TF32 (10 bits of precision).
+    process.env.NVIDIA_TF32_OVERRIDE ??= '0';
+    // The same numbers in every run: sums in a fixed order, no algorithms chosen by a stopwatch.
+    process.env.TF_DETERMINISTIC_OPS ??= '1';
+    // Memory as it is needed, or one process would take nearly all of the GPU's.
+    process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
+  }
   if (precision === 'bfloat16') process.env.ONEDNN_DEFAULT_FPMATH_MODE = 'BF16';
   if (threads) process.env.TF_NUM_INTRAOP_THREADS = process.env.OMP_NUM_THREADS = String(threads);
   const runtime = loadNative(environment, rejected);

@@ -11,7 +11,8 @@
  * so that R (for each word) and S (once a batch) are all that is ever taken from K again. K = X W + b makes the first
  * sum of dw (W . X'S) + b . sum S, and X'S is on the way to dW = X'S w anyway.
  */
-import { isNative, nativeOp, tf } from '../../backend/index.js';
+import { currentBackend, isNative, nativeOp, tf } from '../../backend/index.js';
+import { padRows } from './rows.js';
 
 /**
  * Scores up to a constant of each row, (n k, P): k captions of each image lie together.
@@ -52,14 +53,22 @@ export function maskedScores(
 }
 
 /**
- * Sums tensors whose number of rows grows, row by row (going back in time, captions join). It keeps a block for
- * each size seen, so that no step copies or pads the whole.
+ * Sums tensors whose number of rows grows, row by row (going back in time, captions join). On a CPU it keeps a block for
+ * each size seen, so that no step copies or pads the whole; on a GPU the number of operations is what counts.
  */
 export class GrowingSum {
   private blocks: tf.Tensor3D[] = [];
 
+  constructor(private readonly byBlocks = currentBackend().device === 'CPU') {}
+
   /** @param x (n, P, A), n never falling; stays the caller's */
   add(x: tf.Tensor3D): void {
+    if (!this.byBlocks && this.blocks.length > 0) {
+      const [before] = this.blocks;
+      this.blocks = [tf.tidy(() => tf.add(padRows(before, x.shape[0]), x))];
+      before.dispose();
+      return;
+    }
     let begin = 0;
     this.blocks = this.blocks.map((block) => {
       const end = begin + block.shape[0];

@@ -11,13 +11,12 @@ export function rowsBetween<T extends tf.Tensor>(x: T, begin: number, end: numbe
   return tf.slice(x, begin, end - begin);
 }
 
-/** x with rows of zeros added at the end, to `count` rows; (n, k) -> (count, k). */
-export function padRows(x: tf.Tensor2D, count: number): tf.Tensor2D {
+/** x with rows of zeros added at the end, to `count` rows; (n, ..) -> (count, ..). */
+export function padRows<T extends tf.Tensor>(x: T, count: number): T {
   const missing = count - x.shape[0];
-  return missing === 0
-    ? x
-    : tf.pad(x, [
-        [0, missing],
-        [0, 0],
-      ]);
+  if (missing === 0) return x;
+  return tf.pad(
+    x,
+    x.shape.map((_, axis): [number, number] => [0, axis === 0 ? missing : 0]),
+  );
 }

@@ -1,6 +1,6 @@
 /** The two ends of a sequence, all words of a batch at once: word vectors going in, the loss coming out. */
 import { mark } from '../../core/index.js';
-import { isNative, nativeOp, tf, type MatrixProducts } from '../../backend/index.js';
+import { currentBackend, isNative, nativeOp, tf, type MatrixProducts } from '../../backend/index.js';
 import type { Lookup } from './base.js';
 import { dropoutMask, linear } from './cells.js';
 import { rowKeys, type PackedBatch } from './packed.js';
@@ -96,13 +96,15 @@ export function crossEntropy(
   const labels = tf.tensor1d(targets, 'int32');
   const vocabularySize = logits.shape[1];
   const rest = smoothing / vocabularySize;
-  if (isNative() && smoothing > 0) {
+  // On a GPU their sums have no fixed order, and TensorFlow refuses them where results have to be the same in every run.
+  const fused = isNative() && currentBackend().device === 'CPU';
+  if (fused && smoothing > 0) {
     const wanted = tf.oneHot(labels, vocabularySize, 1 - smoothing + rest, rest, 'float32'); // (N, V)
     const attributes = { T: { type: 'float32' } } as const;
     const outputs = nativeOp('SoftmaxCrossEntropyWithLogits', attributes, [logits, wanted], 2);
     return { losses: outputs[0] as tf.Tensor1D, dLogits: outputs[1] as tf.Tensor2D };
   }
-  if (isNative()) {
+  if (fused) {
     const attributes = { T: { type: 'float32' }, Tlabels: { type: 'int32' } } as const;
     const outputs = nativeOp('SparseSoftmaxCrossEntropyWithLogits', attributes, [logits, labels], 2);
     return { losses: outputs[0] as tf.Tensor1D, dLogits: outputs[1] as tf.Tensor2D };
