@@ -205,6 +205,19 @@ describe('fetchCollection', () => {
     expect(existsSync(at('captions.txt'))).toBe(false);
   });
 
+  it('does not compare an archive with the damaged one before it', async () => {
+    const damaged = archives['text.zip'].subarray(0, 60);
+    const from = await serve((n, res) => {
+      if (n > 1) return false;
+      res.writeHead(200, { 'content-length': damaged.length }).end(damaged);
+      return true;
+    });
+    await expect(get(collection(), { from })).rejects.toThrow(/is damaged/);
+    lines.length = 0;
+    await get(collection(), { from });
+    expect(lines.filter((line) => line.includes('is not what it was'))).toEqual([]);
+  });
+
   it('says what to do when a server has no such file', async () => {
     const from = await serve((_n, res) => {
       res.writeHead(404).end();

@@ -64,16 +64,18 @@ export async function fetchCollection(collection: Collection, options: FetchOpti
 
 const archivePath = (directory: string, name: string) => join(directory, 'archives', name);
 
+const recordPath = (directory: string, name: string) => `${archivePath(directory, name)}.json`;
+
 function recordOf(directory: string, name: string): ArchiveRecord | undefined {
   try {
-    return JSON.parse(readFileSync(`${archivePath(directory, name)}.json`, 'utf8')) as ArchiveRecord;
+    return JSON.parse(readFileSync(recordPath(directory, name), 'utf8')) as ArchiveRecord;
   } catch {
     return undefined; // not there, or cut off: fetch anew
   }
 }
 
 function writeRecord(directory: string, name: string, record: ArchiveRecord): void {
-  writeFileAtomic(`${archivePath(directory, name)}.json`, `${JSON.stringify(record, null, 2)}\n`);
+  writeFileAtomic(recordPath(directory, name), `${JSON.stringify(record, null, 2)}\n`);
 }
 
 const isUrl = (place: string | undefined) => place !== undefined && /^https?:\/\//.test(place);
@@ -175,6 +177,8 @@ async function unpack(archive: Archive, file: string, options: FetchOptions): Pr
     signal?.throwIfAborted();
     if (error instanceof DamagedZip) {
       if (own) rmSync(file, { force: true });
+      // What comes next is not to be compared with it.
+      rmSync(recordPath(directory, archive.name), { force: true });
       throw new UserError(`${file} is damaged: ${error.message}`, {
         hint: own ? 'it is deleted; the same command fetches it again' : 'get it again',
         cause: error,
