@@ -53,9 +53,25 @@ function objectiveLines({ training, seed }: Config, metrics: CheckpointMetrics |
   return lines;
 }
 
+function augmentLines({
+  flip,
+  crop,
+  brightness,
+  contrast,
+  saturation,
+}: Config['training']['augment']): string[] {
+  const changes = [
+    ...(flip > 0 ? [`${percent(flip)} % mirrored`] : []),
+    ...(crop < 1 ? [`cropped to ${percent(crop)} to 100 % of the area`] : []),
+    ...(brightness + contrast + saturation > 0 ? ['colours changed'] : []),
+  ];
+  return changes.length > 0 ? [`- Images changed at random: ${changes.join(', ')}`] : [];
+}
+
 function trainingLines({ config, metrics }: { config: Config; metrics: CheckpointMetrics | null }): string[] {
   return [
     `- Data: ${dataFiles(config.data)}${metrics ? ` (${metrics.trainImages} images, ${metrics.trainCaptions} captions)` : ''}`,
+    ...augmentLines(config.training.augment),
     ...objectiveLines(config, metrics),
     ...(metrics
       ? [

@@ -106,7 +106,20 @@ describe('a checkpoint', () => {
       ].sort(),
     );
     expect(readdirSync(directory).sort()).toEqual(['copy', 'pristine']);
-    expect(readFileSync(join(pristine, 'README.md'), 'utf8')).toContain('| 50.0 | 40.0 | 30.0 | 20.0 |');
+    const card = readFileSync(join(pristine, 'README.md'), 'utf8');
+    expect(card).toContain('| 50.0 | 40.0 | 30.0 | 20.0 |');
+    expect(card).not.toContain('Images changed at random');
+  });
+
+  it('says in its card how images were changed', () => {
+    const augment = { ...config.training.augment, flip: 0.5, crop: 0.7 };
+    const loaded = loadCheckpoint(copy());
+    saveCheckpoint(copy(), { ...loaded, config: { ...config, training: { ...config.training, augment } } });
+    expect(readFileSync(join(copy(), 'README.md'), 'utf8')).toContain(
+      '- Images changed at random: 50.0 % mirrored, cropped to 70.0 to 100 % of the area\n',
+    );
+    loaded.encoder.dispose();
+    loaded.decoder.dispose();
   });
 
   it('is replaced as a whole', () => {
