@@ -14,7 +14,10 @@ export const DONE = 'done';
 
 /** Where the watch of rank 0 is met. */
 export interface Meeting {
+  /** Of rank 0. */
   host: string;
+  /** The number of rank 0's process. */
+  pid: number;
   addresses: string[];
   port: number;
   /** Keeps strangers out. */
@@ -102,6 +105,7 @@ class Link {
 /** What is common to rank 0 and the others: to say what happened once, and to end the parent. */
 abstract class Watch {
   protected parentEnded = false;
+  private freed = Promise.resolve();
   /** It was said why the training ends, here or by another watch. */
   protected said = false;
 
@@ -109,9 +113,14 @@ abstract class Watch {
 
   parentSays(last: string): void {
     this.parentEnded = true;
-    if (last === DONE) this.parentDone();
-    else if (!this.said) this.parentDied();
-    else this.leave();
+    if (last === DONE) {
+      this.parentDone();
+      return;
+    }
+    // Nobody else would.
+    if (this.orders.rank === 0) this.freeOutput();
+    if (this.said) this.leave();
+    else this.parentDied();
   }
 
   protected abstract parentDone(): void;
@@ -132,9 +141,15 @@ abstract class Watch {
     else setTimeout(() => this.parentEnded || process.kill(this.orders.parent, 'SIGKILL'), GRACE);
   }
 
+  /** Rank 0 is dead or soon will be, by its own watch: whoever goes on, on another host, is not to wait for it. */
+  protected freeOutput(): void {
+    const { output, meeting } = this.orders;
+    this.freed = import('../core/index.js').then(({ freeLock }) => freeLock(join(output, 'lock'), meeting));
+  }
+
   /** Last words need a moment on the wire. */
   protected leave(): void {
-    setTimeout(() => process.exit(), TOGETHER);
+    void this.freed.finally(() => setTimeout(() => process.exit(), TOGETHER));
   }
 }
 
@@ -221,6 +236,7 @@ class Spoke extends Watch {
       this.link = undefined;
       if (this.said || this.parentEnded) return;
       this.report(how, [{ rank: 0, host: meeting.host }]);
+      this.freeOutput();
       this.endParent();
     });
     createInterface({ input: socket }).on('line', (word) => {

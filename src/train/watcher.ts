@@ -30,7 +30,8 @@ export async function watch(output: string, world: World): Promise<() => void> {
     said.destroy(); // nothing, and it would keep this process
     return end;
   }
-  const meeting = { host, token: randomBytes(16).toString('hex'), addresses: ownAddresses(), port: 0 };
+  const token = randomBytes(16).toString('hex');
+  const meeting: Meeting = { host, pid: process.pid, token, addresses: ownAddresses(), port: 0 };
   const { said, end } = start(meeting);
   world.gather(JSON.stringify({ ...meeting, port: await portOf(said) }));
   return end;
