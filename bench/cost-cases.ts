@@ -32,7 +32,8 @@ const decoders: { label: string; vocabulary: number; decoder: ConfigInput['decod
 ];
 
 export function costCases(): Case[] {
-  const common = { bench: 'cost-model', unit: 'ms/step', larger: false, peers: [] } as const;
+  type Common = Pick<Case, 'bench' | 'unit' | 'larger' | 'peers'>;
+  const common: Common = { bench: 'cost-model', unit: 'ms/step', larger: false, peers: [] };
   const frozen = decoders.map(({ label, ...sizes }): Case => {
     const lengths = targetLengths();
     const encoder = { name: 'mobilenet_v3_small', trained: false } as const;

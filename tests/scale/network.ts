@@ -108,7 +108,11 @@ export class Network {
   mpirun(perHost: number, argv: string[], hosts = this.hosts) {
     const words = [
       ...['mpirun', '--allow-run-as-root', '--host', hosts.map((host) => `${host}:${perHost}`).join(',')],
-      ...Object.entries(settings).flatMap(([key, value]) => ['--mca', key, value]),
+      ...Object.entries({ ...settings, orte_tmpdir_base: this.folder }).flatMap(([key, value]) => [
+        '--mca',
+        key,
+        value,
+      ]),
       ...argv,
     ];
     const command = words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
