@@ -1,7 +1,6 @@
 /**
  * Predicts what many workers would do, from what one was measured to do: its step, the bytes of its gradients, what MPI costs
- * on its own machine, and the bandwidth of a link. Weak scaling: each worker keeps its images a step, so that
- * the batch of all grows with them. Steps and exchange do not overlap; nobody is late; the network has no bottleneck.
+ * on its own machine, and the bandwidth of a link. Steps and exchange do not overlap; nobody is late; the network has no bottleneck.
  */
 
 /** A worker, measured. */
@@ -73,21 +72,33 @@ export function allReduce(workers: number, bytes: number, link: Link, bucket: nu
   return full * once(bucket) + (rest > 0 ? once(rest) : 0);
 }
 
-/** Images/s of all workers, as a share of what as many would do that exchanged nothing. */
+/** Whether each worker keeps its images a step, or all share those of one, as with an unchanged `training.batchSize`. */
+export type Scaling = 'kept' | 'shared';
+
+/** Images/s of all workers, as a share of what as many would do that exchanged nothing. A step takes as long as it has images. */
 export function efficiency(
   workers: number,
-  { step, bytes }: Workload,
+  { step, images, bytes }: Workload,
   link: Link,
   exchange: Exchange,
+  scaling: Scaling = 'kept',
 ): number {
   if (workers === 1) return 1;
-  return step / (step + allReduce(workers, bytes, link, exchange.bucket) + bytes / exchange.rate);
+  const exchanged = allReduce(workers, bytes, link, exchange.bucket) + bytes / exchange.rate;
+  if (scaling === 'kept') return step / (step + exchanged);
+  // A worker has one image, or stands idle.
+  return step / workers / (step / Math.min(workers, images) + exchanged);
 }
 
 /** The most workers, of powers of two, each of which does at least half of what it could; 1 where two do not. */
-export function payingUpTo(workload: Workload, link: Link, exchange: Exchange): number {
-  const paying = workerCounts.filter((workers) => efficiency(workers, workload, link, exchange) >= 0.5);
-  return paying.at(-1)!;
+export function payingUpTo(
+  workload: Workload,
+  link: Link,
+  exchange: Exchange,
+  scaling: Scaling = 'kept',
+): number {
+  const pays = (workers: number) => efficiency(workers, workload, link, exchange, scaling) >= 0.5;
+  return workerCounts.filter(pays).at(-1)!;
 }
 
 /** Core-hours for training on, or captioning, {@link PHOTOS} once. */
@@ -127,9 +138,10 @@ export function formatPredictions(
       return [
         link.name,
         ...workerCounts.map((workers) => percent(of(workers))),
-        payingUpTo(workload, link, exchange) === last
-          ? `past ${whole(last)}`
-          : `at ${whole(2 * payingUpTo(workload, link, exchange))}`,
+        ...(['kept', 'shared'] as const).map((scaling) => {
+          const paying = payingUpTo(workload, link, exchange, scaling);
+          return paying === last ? `past ${whole(last)}` : whole(2 * paying);
+        }),
         whole(rate),
         whole(hours),
         whole(hours * coreHour),
@@ -137,7 +149,7 @@ export function formatPredictions(
     });
     const measured = `measured: ${(1000 * step).toFixed(0)} ms a step of ${images} images on ${cores} cores, ${(bytes / 2 ** 20).toFixed(1)} MiB of gradients`;
     const head = [
-      ...['link', ...workerCounts.map(whole), 'below half', 'images/s by 1,024'],
+      ...['link', ...workerCounts.map(whole), 'below half by', 'one batch shared', 'images/s by 1,024'],
       ...['core-hours', `price at ${coreHour}`],
     ];
     return `${label} (${measured}); predicted efficiency by workers:\n\n${table(head, rows)}`;

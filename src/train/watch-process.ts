@@ -87,6 +87,11 @@ class Link {
     if (this.socket.writable) this.socket.write(`${word}\n`);
   }
 
+  /** Milliseconds since the last word. */
+  get quiet(): number {
+    return Date.now() - this.heard;
+  }
+
   private tick(): void {
     const now = Date.now();
     // This process itself stood still, with a machine or a job that was suspended.
@@ -155,7 +160,7 @@ abstract class Watch {
 
 /** Of rank 0. */
 class Hub extends Watch {
-  private readonly links = new Map<number, Link>();
+  private readonly links = new Map<number, { member: Member; link: Link }>();
   private readonly missing: Member[] = [];
 
   listen(): void {
@@ -176,7 +181,7 @@ class Hub extends Watch {
       }
       const leaves = () => this.links.delete(member.rank);
       const link = new Link(socket, (how) => leaves() && this.miss(how, member));
-      this.links.set(member.rank, link);
+      this.links.set(member.rank, { member, link });
       lines.on('line', (word) => {
         if (word === 'done') leaves();
         if (word === 'died') this.miss('died', member);
@@ -185,18 +190,27 @@ class Hub extends Watch {
   }
 
   private miss(how: Loss, member: Member): void {
-    if (this.said || this.missing.some(({ rank }) => rank === member.rank)) return;
+    if (this.said || this.knows(member.rank)) return;
     this.missing.push(member);
     if (this.missing.length > 1) return;
     setTimeout(() => {
+      // The others of a silent host are so as well, but for a part of a beat.
+      if (how === 'silent') {
+        const quiet = [...this.links.values()].filter(({ link }) => link.quiet > SILENCE / 2);
+        this.missing.push(...quiet.map(({ member }) => member).filter(({ rank }) => !this.knows(rank)));
+      }
       this.report(how, this.missing);
       this.tell('lost');
       this.endParent();
     }, TOGETHER);
   }
 
+  private knows(rank: number): boolean {
+    return this.missing.some((member) => member.rank === rank);
+  }
+
   private tell(word: Word): void {
-    for (const link of this.links.values()) link.say(word);
+    for (const { link } of this.links.values()) link.say(word);
   }
 
   protected parentDone(): void {

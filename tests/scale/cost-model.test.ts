@@ -37,6 +37,15 @@ describe('the cost model', () => {
     expect(payingUpTo(of(101.9), link, exchange)).toBe(512);
   });
 
+  it('loses more where workers share one batch', () => {
+    const workload = { label: 'w', step: 40, images: 2, bytes: 1000, cores: 2 };
+    const exchange = { rate: 1000, bucket: whole };
+    // Two workers: 20 s of an image each, 10.1 + 1 s of exchange. Four: two have no image; 15.6 + 1 s.
+    expect(efficiency(2, workload, link, exchange, 'shared')).toBeCloseTo(20 / 31.1, 12);
+    expect(efficiency(4, workload, link, exchange, 'shared')).toBeCloseTo(10 / 36.6, 12);
+    expect(payingUpTo(workload, link, exchange, 'shared')).toBe(2);
+  });
+
   it('counts core-hours and their price', () => {
     // A hundred million photos at 10 a second: 10 million seconds.
     expect(coreHours(10)).toBeCloseTo(1e7 / 3600, 9);
@@ -47,6 +56,8 @@ describe('the cost model', () => {
     const workload = { label: 'free', step: 0.1, images: 10, bytes: 0, cores: 2 };
     const text = formatPredictions([workload], { rate: 1e9, bucket: whole }, { coreHour: 0.5 });
     const rows = text.split('\n').filter((line) => line.startsWith('| 10 Gb/s Ethernet'));
-    expect(rows).toEqual([`| 10 Gb/s Ethernet |${' 100 % |'.repeat(11)} past 1,024 | 102,400 | 556 | 278 |`]);
+    expect(rows).toEqual([
+      `| 10 Gb/s Ethernet |${' 100 % |'.repeat(11)} past 1,024 | 32 | 102,400 | 556 | 278 |`,
+    ]);
   });
 });
