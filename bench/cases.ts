@@ -4,6 +4,7 @@ import type { CaptionsOptions } from './captions.js';
 import type { EncodingOptions } from './encoding.js';
 import type { EpochOptions } from './epoch.js';
 import type { FinetuningOptions } from './finetuning.js';
+import { costCases } from './cost-cases.js';
 import { growthCases } from './growth-cases.js';
 import type { Options } from './measure.js';
 import type { MemoryOptions } from './memory.js';
@@ -78,6 +79,7 @@ export const benches = [
   'metrics',
   'serving',
   'shards',
+  'cost-model',
 ] as const;
 
 export function allCases(inputs: CaseInputs): Case[] {
@@ -103,6 +105,7 @@ export function allCases(inputs: CaseInputs): Case[] {
     ...metricsCases(),
     ...servingCases(inputs),
     shardsCase(inputs),
+    ...costCases(),
     {
       bench: 'startup',
       label: 'caption one photo, process start to end',

@@ -1,11 +1,14 @@
 /**
  * Measures showtell, on request side by side with PyTorch:
  *
- *   npm run bench -- [training|finetuning|encoding|captions|startup|memory|metrics|serving|shards ..] [--json FILE] [--peer PYTHON] [--rounds N]
+ *   npm run bench -- [training|finetuning|encoding|captions|startup|memory|metrics|serving|shards|cost-model ..] [--json FILE] [--peer PYTHON] [--rounds N]
  *                    [--images DIR] [--checkpoint DIR] [--shard-images N]
+ *                    [--core-hour PRICE] [--exchange-rate GBYTES] [--bucket MIB]
  *
  * Every case runs in a process of its own, after a warm-up; the table shows medians and quartiles over all repeats.
- * With --peer, an interpreter that has PyTorch, both sides take turns for N rounds.
+ * With --peer, an interpreter that has PyTorch, both sides take turns for N rounds. `cost-model` predicts what many workers
+ * would do; with `shards`, what captioning would cost as well. --exchange-rate is what an all-reduce of two workers in one
+ * machine's memory reaches, in GB/s, --bucket what it sums in one call.
  */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +17,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { messageOf } from '../src/core/index.js';
 import { allCases, benches, defaultCheckpoint, type Case } from './cases.js';
-import type { Measurement } from './measure.js';
+import { median, type Measurement } from './measure.js';
+import { formatCaptioning, formatPredictions, type Exchange, type Prices } from './cost-model.js';
 import { runCase, runPeer } from './processes.js';
 import { describeMachine, formatMachine, formatResult, ratio, type Result, type Side } from './report.js';
 import { drawPhotos } from './synthetic.js';
@@ -38,6 +42,9 @@ function readArguments(root: string) {
       images: { type: 'string' },
       checkpoint: { type: 'string' },
       'shard-images': { type: 'string' },
+      'core-hour': { type: 'string' },
+      'exchange-rate': { type: 'string' },
+      bucket: { type: 'string' },
     },
   });
   const unknown = positionals.filter((name) => !(benches as readonly string[]).includes(name));
@@ -49,6 +56,11 @@ function readArguments(root: string) {
   const shardImages = Number(values['shard-images'] ?? 2000);
   if (!Number.isInteger(shardImages) || shardImages < 1)
     throw new Error(`--shard-images ${values['shard-images']}: expected 1 or more`);
+  const positive = (name: 'core-hour' | 'exchange-rate' | 'bucket', usual: number) => {
+    const value = Number(values[name] ?? usual);
+    if (!(value > 0 && value < Infinity)) throw new Error(`--${name} ${values[name]}: expected more than 0`);
+    return value;
+  };
   if (values.images && !existsSync(values.images)) throw new Error(`there is no folder ${values.images}`);
   return {
     names: positionals.length > 0 ? positionals : [...benches],
@@ -57,6 +69,8 @@ function readArguments(root: string) {
     rounds,
     images: values.images && resolve(values.images),
     shardImages,
+    coreHour: positive('core-hour', 0.04),
+    exchange: { rate: 1e9 * positive('exchange-rate', 1), bucket: 2 ** 20 * positive('bucket', 16) },
     checkpoint: values.checkpoint ? resolve(values.checkpoint) : defaultCheckpoint(root),
   };
 }
@@ -85,6 +99,21 @@ async function measure(one: Case, root: string, rounds: number, python: string |
   return result;
 }
 
+/** What follows from the measured steps of `cost-model`, and the rate of `shards`; empty without the former. */
+function predictions(results: readonly Result[], settings: Prices & { exchange: Exchange }): string {
+  const of = (bench: Case['bench']) => results.filter((result) => result.case.bench === bench);
+  const workloads = of('cost-model').map(({ case: { label }, showtell: { values, facts } }) => ({
+    ...{ label, step: median(values) / 1000, images: Number(facts.images) },
+    ...{ bytes: Number(facts['gradient bytes']), cores: Number(facts.threads) },
+  }));
+  if (workloads.length === 0) return '';
+  const rates = of('shards').map(({ showtell: { values, facts } }) => median(values) / Number(facts.threads));
+  return [
+    formatPredictions(workloads, settings.exchange, settings),
+    ...rates.map((rate) => formatCaptioning(rate, settings)),
+  ].join('\n\n');
+}
+
 async function main(): Promise<void> {
   const root = packageRoot();
   const settings = readArguments(root);
@@ -106,6 +135,8 @@ async function main(): Promise<void> {
       results.push(result);
       console.log(`${formatResult(result)}\n`);
     }
+    const predicted = predictions(results, settings);
+    if (predicted) console.log(predicted);
     if (settings.json) {
       const report = {
         date: new Date().toISOString(),

@@ -93,6 +93,13 @@ export function ownerOfLock(path: string): string | undefined {
   return content === undefined || isStale(path, content) ? undefined : describe(content);
 }
 
+/** Takes the lock from a process that is known to be gone, where another machine could not tell. */
+export function freeLock(path: string, { pid, host }: Pick<Owner, 'pid' | 'host'>): void {
+  const content = contentOf(path);
+  const owner = content === undefined ? undefined : parse(content);
+  if (owner?.pid === pid && owner.host === host) removeIfStill(path, content!);
+}
+
 /** Tokens of the locks that this process holds: tells them from a dead process that had the same id. */
 const held = new Set<string>();
 

@@ -56,7 +56,7 @@ export async function train(config: Config, options: TrainOptions = {}): Promise
   if (writes && !resume) checkVacant(output, overwrite);
   if (world.size > 1) checkShareable(config);
   const lock = writes ? lockOutput(output) : othersOutput;
-  const unwatch = world.size > 1 ? watch(output, world.rank) : undefined;
+  const unwatch = world.size > 1 ? await watch(output, world) : undefined;
   try {
     const saved = resume ? loadState(output) : undefined;
     if (before && !force) checkUnchanged(before, config, Boolean(saved?.position.selfCritical));

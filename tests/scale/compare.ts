@@ -1,0 +1,43 @@
+/** What trainings by one process and by several have in common: their journals and weights. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { readCheckpointWeights } from '../../src/checkpoint/index.js';
+import type { JournalEntry } from '../../src/train/index.js';
+
+export function entriesOf(output: string): JournalEntry[] {
+  const lines = readFileSync(join(output, 'metrics.jsonl'), 'utf8').trim().split('\n');
+  return lines.map((line) => JSON.parse(line) as JournalEntry);
+}
+
+/** Expects 20 steps and more, with the losses, rewards, scores and weights of `whole` to 1e-5: sums in another order. */
+export async function expectSameTraining(output: string, whole: string): Promise<void> {
+  const [expected, found] = [entriesOf(whole), entriesOf(output)];
+  expect(found).toHaveLength(expected.length);
+  expect(expected.filter(({ event }) => event === 'step').length).toBeGreaterThanOrEqual(20);
+  expected.forEach((entry, i) => {
+    const other = found[i];
+    if (entry.event === 'epoch') {
+      expect(other).toMatchObject({
+        validation: entry.validation,
+        samples: entry.samples,
+        best: entry.best,
+      });
+      return;
+    }
+    if (other.event !== 'step') throw new Error(`entry ${i} is one of an epoch`);
+    expect(Math.abs(other.loss - entry.loss)).toBeLessThan(1e-5);
+    expect(Math.abs((other.reward ?? 0) - (entry.reward ?? 0))).toBeLessThan(1e-5);
+  });
+  const [a, b] = await Promise.all(
+    [whole, output].map(async (path) => (await readCheckpointWeights(join(path, 'last'))).state),
+  );
+  for (const [key, { data }] of a) {
+    const own = b.get(key)!.data;
+    expect(own.every((value, i) => Math.abs(value - data[i]) < 1e-5)).toBe(true);
+  }
+}
+
+export async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 50));
+}
