@@ -93,6 +93,12 @@ export function ownerOfLock(path: string): string | undefined {
   return content === undefined || isStale(path, content) ? undefined : describe(content);
 }
 
+/** Removes a lock whose owner is gone. */
+export function clearStaleLock(path: string): void {
+  const content = contentOf(path);
+  if (content !== undefined && isStale(path, content)) removeIfStill(path, content);
+}
+
 /** Takes the lock from a process that is known to be gone, where another machine could not tell. */
 export function freeLock(path: string, { pid, host }: Pick<Owner, 'pid' | 'host'>): void {
   const content = contentOf(path);

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import {
+  clearStaleLock,
   Lock,
   messageOf,
   recoverDirectory,
@@ -141,6 +142,8 @@ export class OutputFolder {
         hint: '--overwrite makes them anew; another --output keeps both',
       });
     }
+    // A process that was killed when its output was complete may have left its lock.
+    for (const { shard, state } of states) if (state === 'done') clearStaleLock(this.lockOf(shard));
     return states.filter(({ state }) => state !== 'done').map(({ shard }) => shard);
   }
 

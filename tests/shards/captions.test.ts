@@ -1,110 +1,25 @@
 /** Captions of shards: what they say, what they survive, and what they refuse. */
-import { spawn } from 'node:child_process';
 import {
   cpSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import sharp from 'sharp';
-import { pack } from 'tar-stream';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { tf } from '../src/backend/index.js';
-import { Lock, Random, silentLog } from '../src/core/index.js';
-import { openParquet, readParquet } from '../src/data/index.js';
-import { Captioner, captionShards, type CaptionRow } from '../src/infer/index.js';
-import { runCommand } from './command-line.js';
-import { writeTinyCheckpoint } from './serving/tiny-checkpoint.js';
+import { afterAll, describe, expect, it } from 'vitest';
+import { tf } from '../../src/backend/index.js';
+import { Lock, silentLog } from '../../src/core/index.js';
+import { Captioner, captionShards } from '../../src/infer/index.js';
+import { runCommand } from '../command-line.js';
+import { contents, image, outputs, rowsOf, writeTar, writeShards } from './shards.js';
 
-/** `SHOWTELL_KILLS=50 npx vitest run tests/shards.test.ts` kills more often than the suite has time for. */
-const KILLS = Number(process.env.SHOWTELL_KILLS ?? 12);
-const SHARDS = 24;
-const IMAGES = 8; // of a shard
-
-let directory: string;
-const at = (...parts: string[]) => join(directory, ...parts);
-const image = (shard: number, i: number) => `${String(shard).padStart(2, '0')}${String(i).padStart(3, '0')}`;
-
-async function writeTar(path: string, files: readonly (readonly [string, Buffer])[]): Promise<void> {
-  const archive = pack();
-  for (const [name, content] of files) archive.entry({ name }, content);
-  archive.finalize();
-  const chunks: Buffer[] = [];
-  for await (const chunk of archive) chunks.push(chunk as Buffer);
-  writeFileSync(path, Buffer.concat(chunks));
-}
-
-beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'showtell-shards-'));
-  await writeTinyCheckpoint(at('model'));
-  for (const folder of ['tars', 'photos']) mkdirSync(at(folder));
-  const random = Random.from('shards');
-  for (let shard = 0; shard < SHARDS; shard++) {
-    const files: [string, Buffer][] = [];
-    for (let i = 0; i < IMAGES; i++) {
-      const [r, g, b] = [0, 0, 0].map(() => random.integer(256));
-      const photo = sharp({ create: { width: 40, height: 30, channels: 3, background: { r, g, b } } });
-      const bytes = await photo.png().toBuffer();
-      writeFileSync(at('photos', `${image(shard, i)}.png`), bytes);
-      const name = image(shard, i);
-      files.push(
-        [`${name}.png`, bytes],
-        [`${name}.txt`, Buffer.from('text')],
-        [`${name}.json`, Buffer.from('{}')],
-      );
-    }
-    await writeTar(at('tars', `${String(shard).padStart(5, '0')}.tar`), files);
-  }
-});
-
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
-
-const showtell = (...argv: string[]) =>
-  runCommand(['caption', '--checkpoint', at('model'), '--max-words', '5', ...argv], { ...process.env });
-
-/** Files of an output folder, but for notes; unfinished ones too. */
-const outputs = (folder: string) =>
-  readdirSync(folder)
-    .filter((name) => name !== '_showtell')
-    .sort();
-
-async function rowsOf(file: string): Promise<CaptionRow[]> {
-  if (file.endsWith('.jsonl')) {
-    const lines = readFileSync(file, 'utf8').trim().split('\n');
-    return lines.map((line) => JSON.parse(line) as CaptionRow);
-  }
-  const rows = await readParquet(await openParquet(file));
-  return rows.map(({ log_probability, ...row }) => ({
-    ...row,
-    logProbability: log_probability,
-  })) as CaptionRow[];
-}
-
-/** Name of the file and its bytes. */
-const contents = (folder: string) =>
-  outputs(folder).map((name) => [name, readFileSync(join(folder, name)).toString('base64')]);
-
-const whole = (format: string) => at(`whole-${format}`);
-
-beforeAll(async () => {
-  for (const format of ['jsonl', 'parquet']) {
-    const argv = ['--input', at('tars', '*.tar'), '--output', whole(format), '--format', format];
-    const { code, err } = await showtell(...argv);
-    expect({ code, err }).toMatchObject({
-      code: 0,
-      err: expect.stringMatching(/finished: 24 of 24 shards, 192 images\n$/),
-    });
-  }
-});
+const { at, whole, showtell, remove } = await writeShards();
+afterAll(remove);
 
 describe('captions of shards', () => {
   it('are those of the same files one by one, a row each', async () => {
@@ -296,6 +211,21 @@ describe('captions of shards', () => {
     expect(outputs(at('locked'))).toEqual(['00000.jsonl', '00001.jsonl']);
   });
 
+  it('clear away the lock of a process that was killed when its output was complete', async () => {
+    const options = {
+      ...{ checkpoint: at('model'), inputs: [at('tars', '0000{0,1}.tar')], output: at('left') },
+      ...{ search: { maxWords: 5 }, log: silentLog },
+    };
+    await captionShards(options);
+    const lock = (name: string) => at('left', '_showtell', `${name}.lock`);
+    // Process ids do not reach that far.
+    writeFileSync(lock('00000'), JSON.stringify({ pid: 2 ** 30, host: hostname(), token: 'dead' }));
+    const held = Lock.take(lock('00001')) as Lock;
+    expect(await captionShards(options)).toMatchObject({ before: 2, images: 0 });
+    expect([existsSync(lock('00000')), existsSync(lock('00001'))]).toEqual([false, true]);
+    held.release();
+  });
+
   it.each<[string, () => string[], RegExp]>([
     ['an input without an output', () => ['--input', at('tars', '*.tar')], /--input goes with --output/],
     ['an output without an input', () => ['--output', at('x')], /--output goes with --input/],
@@ -327,69 +257,5 @@ describe('captions of shards', () => {
     expect(err).toMatch(message);
     expect(err).not.toMatch(/\n\s+at /);
     expect(existsSync(at('x'))).toBe(false);
-  });
-});
-
-describe('kill -9', { timeout: 20_000 * KILLS }, () => {
-  const program = fileURLToPath(new URL('../bin/showtell.mjs', import.meta.url));
-
-  /** @param killAfter finished shards and milliseconds more, after which the process is killed */
-  function run(output: string, format: string, killAfter?: { shards: number; milliseconds: number }) {
-    const argv = ['--input', at('tars', '*.tar'), '--output', output, '--format', format, '--max-words', '5'];
-    return new Promise<{ code: number | null; said: string }>((resolve) => {
-      const child = spawn(process.execPath, [program, 'caption', '--checkpoint', at('model'), ...argv], {
-        stdio: ['ignore', 'ignore', 'pipe'],
-      });
-      let said = '';
-      let ending = false;
-      const check = () => {
-        if (!killAfter || ending || said.split('images/s\n').length - 1 < killAfter.shards) return;
-        ending = true;
-        setTimeout(() => child.kill('SIGKILL'), killAfter.milliseconds);
-      };
-      check();
-      child.stderr.on('data', (chunk: Buffer) => {
-        said += chunk.toString();
-        check();
-      });
-      child.on('close', (code) => resolve({ code, said }));
-    });
-  }
-
-  it.each([
-    ['jsonl', KILLS],
-    ['parquet', Math.ceil(KILLS / 3)],
-  ])('at random moments costs %s no more than the shard at hand', async (format, most) => {
-    const output = at(`killed-${format}`);
-    const random = Random.from(`kill ${format}`);
-    let [kills, finished] = [0, 0];
-    while (kills < most && finished < 3 + most / 4) {
-      // Every third is killed while it starts.
-      const moment = { shards: random.integer(3), milliseconds: random.integer(60) };
-      if (kills % 3 === 2) Object.assign(moment, { shards: 0, milliseconds: random.integer(1500) });
-      const { code } = await run(output, format, moment);
-      if (code === null) kills++;
-      else finished++;
-      // What is there is whole, and what it will stay.
-      for (const name of existsSync(output) ? outputs(output).filter((one) => !one.startsWith('.')) : []) {
-        expect(readFileSync(join(output, name))).toEqual(readFileSync(join(whole(format), name)));
-      }
-      // From the start again where it came to its end.
-      if (code === 0) {
-        expect(contents(output)).toEqual(contents(whole(format)));
-        rmSync(output, { recursive: true });
-      }
-    }
-    expect(kills).toBeGreaterThanOrEqual(most / 4);
-    const { code, said } = await run(output, format);
-    expect({ code, said }).toMatchObject({ code: 0 });
-    // Nothing of the killed ones is left, every image is in one row.
-    expect(contents(output)).toEqual(contents(whole(format)));
-    const rows = await Promise.all(outputs(output).map((name) => rowsOf(join(output, name))));
-    const keys = rows.flat().map(({ key }) => key);
-    expect(keys.sort()).toEqual(readdirSync(at('photos')).map((name) => name.slice(0, -4)));
-    expect(
-      readdirSync(join(output, '_showtell')).filter((name) => /\.lock$|^\.\d+\.json\./.test(name)),
-    ).toEqual([]);
   });
 });
