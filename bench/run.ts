@@ -1,7 +1,7 @@
 /**
  * Measures showtell, on request side by side with PyTorch:
  *
- *   npm run bench -- [training|finetuning|encoding|captions|startup|memory|metrics|serving|shards ..] [--json FILE] [--peer PYTHON] [--rounds N]
+ *   npm run bench -- [training|finetuning|encoding|captions|startup|memory|metrics|serving|shards|allreduce ..] [--json FILE] [--peer PYTHON] [--rounds N]
  *                    [--images DIR] [--checkpoint DIR] [--shard-images N]
  *
  * Every case runs in a process of its own, after a warm-up; the table shows medians and quartiles over all repeats.
@@ -13,6 +13,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { messageOf } from '../src/core/index.js';
+import { hasMpirun } from './allreduce.js';
 import { allCases, benches, defaultCheckpoint, type Case } from './cases.js';
 import type { Measurement } from './measure.js';
 import { runCase, runPeer } from './processes.js';
@@ -51,7 +52,8 @@ function readArguments(root: string) {
     throw new Error(`--shard-images ${values['shard-images']}: expected 1 or more`);
   if (values.images && !existsSync(values.images)) throw new Error(`there is no folder ${values.images}`);
   return {
-    names: positionals.length > 0 ? positionals : [...benches],
+    names:
+      positionals.length > 0 ? positionals : benches.filter((name) => name !== 'allreduce' || hasMpirun()),
     json: values.json,
     peer: values.peer,
     rounds,

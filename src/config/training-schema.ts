@@ -81,7 +81,7 @@ export const distributedSchema = z
       .number()
       .positive()
       .max(1024)
-      .default(25)
+      .default(4)
       .describe('size of the pieces in which gradients are summed, MiB of float32'),
     wire: z
       .enum(['float32', 'bfloat16'])

@@ -42,7 +42,7 @@ function setUp(config: DecoderConfig) {
     shape,
   );
   /** Loss and gradients of a share. */
-  const learn = (own: Batch, ready?: (name: string, gradient: tf.Tensor, tokens: number) => void) => {
+  const learn = (own: Batch, sums?: StepGradients) => {
     const index = tf.tensor1d(
       own.images.map((image) => images.indexOf(image)),
       'int32',
@@ -51,7 +51,10 @@ function setUp(config: DecoderConfig) {
     const rows = perCaption(tf.gather(features, index), mixed);
     const { loss, gradients } = decoder.lossAndGradients(rows, mixed, {
       ...{ training: true, seed: 4 },
-      ready: ready && ((name, gradient) => ready(name, gradient, own.tokens)),
+      listener: sums && {
+        complete: (name, gradient) => sums.add(name, gradient, own.tokens),
+        meanwhile: () => sums.advance(),
+      },
     });
     return { loss, gradients, tokens: own.tokens, images: own.images.length, reward: 2 };
   };
@@ -117,7 +120,7 @@ describe.each(configs)('$type, tied $tieWeights: the gradients of all processes'
       const own = batches.slice(0, perStep).flatMap((batch) => shareOf(batch, world) ?? []);
       const sums: StepGradients = buckets.begin('decoder', own.length);
       events.push('begin');
-      for (const batch of own) sums.endBatch(learn(batch, (...ready) => sums.add(...ready)));
+      for (const batch of own) sums.endBatch(learn(batch, sums));
       events.push('learnt');
       return sums.finish(world.rank === 1);
     });
@@ -177,7 +180,7 @@ describe.each(configs)('$type, tied $tieWeights: the gradients of all processes'
     const step = () => {
       const sums = buckets.begin('decoder', 1);
       tf.engine().startScope();
-      const own = learn(batches[0], (...ready) => sums.add(...ready));
+      const own = learn(batches[0], sums);
       for (const tensor of [own.loss, ...own.gradients.values()]) tf.keep(tensor);
       tf.engine().endScope();
       sums.endBatch(own);

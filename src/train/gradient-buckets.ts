@@ -85,7 +85,7 @@ export class StepGradients {
   private complete = 0;
   /** Numbers that were sent. */
   private sent = 0;
-  private readonly sums: PendingSum[] = [];
+  private underWay: PendingSum[] = [];
   private readonly facts = { tokens: 0, loss: 0, reward: 0, images: 0 };
 
   constructor(
@@ -108,6 +108,11 @@ export class StepGradients {
     }
     this.put(this.layout, name, values, tokens);
     this.send(this.layout);
+  }
+
+  /** Gives the sums that are under way time to go on. */
+  advance(): void {
+    this.underWay = this.underWay.filter((sum) => !sum.advance());
   }
 
   /** Takes over what a batch gave, whose gradients were all added. */
@@ -134,7 +139,7 @@ export class StepGradients {
     const { tokens, loss, reward, images } = this.facts;
     const facts = Float32Array.of(Number(stop), tokens, loss, reward, images);
     this.world.sum(facts);
-    for (const sum of this.sums) sum.finish();
+    for (const sum of this.underWay) sum.finish();
     const [stops, all, losses, rewards, rewarded] = facts;
     const mean = (name: string) => {
       const { offset, size } = layout.places.get(name)!;
@@ -182,9 +187,9 @@ export class StepGradients {
     const end = this.complete < names.length ? places.get(names[this.complete])!.offset : values.length;
     while (this.sent < end && (end === values.length || this.sent + bucket <= end)) {
       const next = Math.min(this.sent + bucket, values.length);
-      this.sums.push(this.world.startSum(values.subarray(this.sent, next), wire));
+      this.underWay.push(this.world.startSum(values.subarray(this.sent, next), wire));
       this.sent = next;
     }
-    for (const sum of this.sums) sum.advance();
+    this.advance();
   }
 }

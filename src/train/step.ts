@@ -19,7 +19,7 @@ import {
   type Optimizer,
   type Update,
 } from './optimizers/index.js';
-import { GradientBuckets, type Learnt } from './gradient-buckets.js';
+import { GradientBuckets, type Learnt, type StepGradients } from './gradient-buckets.js';
 import { perCaption, type Lesson, type Moment, type Objective } from './objectives/index.js';
 import type { Source } from './sources.js';
 
@@ -57,9 +57,6 @@ interface Part {
   variables: Map<string, tf.Variable>;
   updates: Map<string, Update>;
 }
-
-/** Is told of each gradient of a batch as soon as it is complete; it may not dispose of it. */
-type Listener = (name: string, gradient: tf.Tensor, tokens: number) => void;
 
 export interface StepOptions {
   /** Whether an encoder that can be trained is. */
@@ -173,9 +170,7 @@ export class TrainingStep {
     encoderLearns: boolean,
   ): Learnt & { stop: boolean } {
     const sums = buckets.begin(encoderLearns ? 'encoder and decoder' : 'decoder', batches.length);
-    for (const batch of batches) {
-      sums.endBatch(this.learn(batch, (name, gradient, tokens) => sums.add(name, gradient, tokens)));
-    }
+    for (const batch of batches) sums.endBatch(this.learn(batch, sums));
     mark('other processes');
     return sums.finish(stop);
   }
@@ -208,19 +203,22 @@ export class TrainingStep {
     };
   }
 
-  /** Mean loss per token of a batch, and its gradients in one name space. */
-  private learn(batch: MicroBatch, ready?: Listener): Learnt {
+  /**
+   * Mean loss per token of a batch, and its gradients in one name space.
+   * @param sums what takes each gradient as soon as it is complete
+   */
+  private learn(batch: MicroBatch, sums?: StepGradients): Learnt {
     const { input, gives } = batch;
-    if (gives === 'features') return this.decoderOnly(batch, input, ready);
-    if (this.trainsEncoder) return this.throughEncoder(batch, input as tf.Tensor4D, gives.after, ready);
+    if (gives === 'features') return this.decoderOnly(batch, input, sums);
+    if (this.trainsEncoder) return this.throughEncoder(batch, input as tf.Tensor4D, gives.after, sums);
     const features = tf.tidy(() => this.features(input as tf.Tensor4D, gives.after));
-    const result = this.decoderOnly(batch, features, ready);
+    const result = this.decoderOnly(batch, features, sums);
     features.dispose();
     return result;
   }
 
   /** What the decoder is asked for. */
-  private options({ size, tokens, whole }: CaptionBatch, seed: number, ready?: Listener) {
+  private options({ size, tokens, whole }: CaptionBatch, seed: number, sums?: StepGradients) {
     const { options } = this.objective;
     // Of the losses' mean over processes by tokens, this term is to be a mean by captions.
     const share = whole ? (size / whole.size) * (whole.tokens / tokens) : 1;
@@ -228,7 +226,10 @@ export class TrainingStep {
       ...options,
       doublyStochastic: (options.doublyStochastic ?? 0) * share,
       seed,
-      ready: ready && ((name: string, gradient: tf.Tensor) => ready(`decoder.${name}`, gradient, tokens)),
+      listener: sums && {
+        complete: (name: string, gradient: tf.Tensor) => sums.add(`decoder.${name}`, gradient, tokens),
+        meanwhile: () => sums.advance(),
+      },
     };
   }
 
@@ -238,11 +239,15 @@ export class TrainingStep {
     return poolForDecoder(this.encoder, this.decoder, map);
   }
 
-  private decoderOnly({ batch, seed, epochs }: MicroBatch, features: tf.Tensor, ready?: Listener): Learnt {
+  private decoderOnly(
+    { batch, seed, epochs }: MicroBatch,
+    features: tf.Tensor,
+    sums?: StepGradients,
+  ): Learnt {
     mark('captions');
     const lesson = this.lesson(() => features, batch, { seed, epochs });
     const rows = perCaption(features, lesson.batch);
-    const options = this.options(lesson.batch, seed, ready);
+    const options = this.options(lesson.batch, seed, sums);
     const { loss, gradients } = this.decoder.lossAndGradients(rows, lesson.batch, options);
     if (rows !== features) rows.dispose();
     return {
@@ -267,7 +272,7 @@ export class TrainingStep {
     { batch, seed, epochs }: MicroBatch,
     input: tf.Tensor4D,
     given: string | null,
-    ready?: Listener,
+    sums?: StepGradients,
   ): Learnt {
     const { stages, trainedFrom } = this.encoder;
     // What is frozen runs outside of automatic differentiation, which would keep all of its maps.
@@ -282,7 +287,7 @@ export class TrainingStep {
         this.decoder.loss(
           perCaption(this.features(maps, after, true), lesson.batch),
           lesson.batch,
-          this.options(lesson.batch, seed, ready),
+          this.options(lesson.batch, seed, sums),
         ),
       variables,
     );
@@ -295,7 +300,7 @@ export class TrainingStep {
       if (!gradient) continue;
       gradients.set(name, gradient);
       // Those of the decoder were complete before the encoder's backward pass began.
-      if (name.startsWith('encoder.')) ready?.(name, gradient, tokens);
+      if (name.startsWith('encoder.')) sums?.add(name, gradient, tokens);
     }
     return { loss, tokens, images: batch.images.length, reward: lesson.reward, gradients };
   }

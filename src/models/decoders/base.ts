@@ -80,7 +80,7 @@ export abstract class BaseDecoder implements Decoder {
       labelSmoothing = 0,
       doublyStochastic = 0,
       never = [],
-      ready,
+      listener,
     }: SequenceOptions,
     wanted: { gradients: boolean; featureGradient: boolean },
   ): LossAndGradients {
@@ -97,7 +97,7 @@ export abstract class BaseDecoder implements Decoder {
       labelSmoothing,
       doublyStochastic,
       never,
-      ready,
+      listener,
     });
   }
 

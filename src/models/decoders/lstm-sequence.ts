@@ -15,7 +15,7 @@ import { cellBackward, cellForward, type CellTrace } from './lstm-cell.js';
 import { concatSteps, pack, rowKeys } from './packed.js';
 import { firstRows, rowsBetween } from './rows.js';
 import { CompleteGradients, type SequenceRequest } from './sequence-operation.js';
-import type { LossAndGradients, LstmDecoderConfig, TeacherForcedBatch } from './types.js';
+import type { GradientListener, LossAndGradients, LstmDecoderConfig, TeacherForcedBatch } from './types.js';
 import { embed, projectionGradients, projectionLoss, projectionWeight, tableGradient } from './words.js';
 
 interface LayerTrace {
@@ -76,6 +76,7 @@ function layerBackward(
   rows: number[],
   filling: number,
   dOutput: tf.Tensor2D,
+  listener: GradientListener | undefined,
 ): { gradients: Record<string, tf.Tensor>; dInput: tf.Tensor2D } {
   const recurrent = p('weight_hh');
   const offsets = stepOffsets(rows);
@@ -86,6 +87,7 @@ function layerBackward(
     const { dGates, dBefore } = cellBackward(cells[t], own, later);
     later = { dh: products.matMul(dGates, recurrent, false, true), dc: dBefore };
     steps.unshift(dGates);
+    listener?.meanwhile();
   }
   const dGates = concatSteps(steps, filling); // (M, 4H)
   const bias = tf.sum(dGates, 0);
@@ -149,7 +151,7 @@ export function lstmSequence(
     if (!wanted) return { loss: projection.loss, gradients: {} };
 
     mark('backward');
-    const gradients = new CompleteGradients(request.ready);
+    const gradients = new CompleteGradients(request.listener);
     gradients.add(projectionGradients('linear', projection, config.tieWeights));
     let dx: tf.Tensor2D = tf.pad(projection.dHidden!, [
       [size, 0],
@@ -157,7 +159,15 @@ export function lstmSequence(
     ]); // (M, H): the image's output is not scored
     for (let k = layers - 1; k >= 0; k--) {
       const dOutput: tf.Tensor2D = masks[k] ? tf.mul(dx, masks[k]!) : dx;
-      const back = layerBackward(products, layer(k), traces[k], rows, packed.filling, dOutput);
+      const back = layerBackward(
+        products,
+        layer(k),
+        traces[k],
+        rows,
+        packed.filling,
+        dOutput,
+        request.listener,
+      );
       gradients.add(
         Object.fromEntries(
           Object.entries(back.gradients).map(([name, gradient]) => [`lstm_cell.${name}_l${k}`, gradient]),

@@ -14,19 +14,19 @@ export interface SequenceRequest {
   gradients: boolean;
   /** of the features; needs `gradients` */
   featureGradient: boolean;
-  /** is told of each gradient as soon as it is complete */
-  ready?: GradientListener;
+  /** hears of each gradient as soon as it is complete */
+  listener?: GradientListener;
 }
 
 /** The gradients of a sequence, in the order in which they are complete. */
 export class CompleteGradients {
   readonly byName: Record<string, tf.Tensor> = {};
 
-  constructor(private readonly ready?: GradientListener) {}
+  constructor(private readonly listener?: GradientListener) {}
 
   add(gradients: Record<string, tf.Tensor>): void {
     Object.assign(this.byName, gradients);
-    for (const [name, gradient] of Object.entries(gradients)) this.ready?.(name, gradient);
+    for (const [name, gradient] of Object.entries(gradients)) this.listener?.complete(name, gradient);
   }
 }
 

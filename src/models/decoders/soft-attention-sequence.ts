@@ -30,7 +30,12 @@ import { cellBackward, cellForward, type CellTrace } from './lstm-cell.js';
 import { concatSteps, pack, rowKeys, type PackedBatch } from './packed.js';
 import { firstRows, padRows, rowsBetween } from './rows.js';
 import { CompleteGradients, type SequenceRequest } from './sequence-operation.js';
-import type { LossAndGradients, SoftAttentionDecoderConfig, TeacherForcedBatch } from './types.js';
+import type {
+  GradientListener,
+  LossAndGradients,
+  SoftAttentionDecoderConfig,
+  TeacherForcedBatch,
+} from './types.js';
 import { embed, projectionGradients, projectionLoss, projectionWeight, tableGradient } from './words.js';
 
 /** What the backward pass reads again of one step; rows are the n captions of the step. */
@@ -123,10 +128,19 @@ export function softAttentionSequence(
     if (!request.gradients) return { loss, gradients: {} };
 
     mark('backward');
-    const gradients = new CompleteGradients(request.ready);
+    const gradients = new CompleteGradients(request.listener);
     gradients.add(projectionGradients('fc', projection, config.tieWeights));
     const dAttention = spread?.dAttention ?? null;
-    const back = stepsBackward(products, weights, packed, traces, scene, projection.dHidden!, dAttention);
+    const back = stepsBackward(
+      products,
+      weights,
+      packed,
+      traces,
+      scene,
+      projection.dHidden!,
+      dAttention,
+      request.listener,
+    );
     const joined = <T>(steps: T[], part: (step: T) => tf.Tensor2D) =>
       concatSteps(steps.map(part), packed.filling);
     const dGates = joined(back.steps, (step) => step.dGates);
@@ -255,6 +269,7 @@ function stepsBackward(
   scene: Scene,
   dHidden: tf.Tensor2D,
   dAttention: tf.Tensor2D | null,
+  listener: GradientListener | undefined,
 ): { steps: StepGradient[]; masked: MaskedSum; dh: tf.Tensor2D; dc: tf.Tensor2D } {
   const masked = new MaskedSum();
   const steps: StepGradient[] = [];
@@ -273,6 +288,7 @@ function stepsBackward(
     masked.add(back);
     later = { dh, dc };
     steps.unshift({ ...back, dGates });
+    listener?.meanwhile();
   }
   return { steps, masked, ...later! };
 }

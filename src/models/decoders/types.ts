@@ -87,12 +87,16 @@ export interface SequenceOptions {
   doublyStochastic?: number;
   /** ids that are no choice: the cross-entropy is that of the distribution over all others; default none */
   never?: readonly number[];
-  /** Is told of each parameter's gradient as soon as it is complete, while others are still computed; not to be disposed of. */
-  ready?: GradientListener;
+  /** Hears of each parameter's gradient as soon as it is complete, while others are still computed. */
+  listener?: GradientListener;
 }
 
-/** @param gradient in the layout of `variables()` */
-export type GradientListener = (name: string, gradient: tf.Tensor) => void;
+export interface GradientListener {
+  /** @param gradient in the layout of `variables()`; not to be disposed of */
+  complete(name: string, gradient: tf.Tensor): void;
+  /** Called now and then while no gradient is complete: once a step of the backward pass. */
+  meanwhile(): void;
+}
 
 export interface LossAndGradients {
   /** mean cross-entropy over all targets, nats, each times its caption's weight, with what the options add */
