@@ -34,33 +34,28 @@ export interface BucketOptions {
   wire: Wire;
 }
 
-export class GradientBuckets {
-  private readonly layouts = new Map<string, Layout>();
+/** What the steps of a training share. */
+interface Context {
+  world: World;
+  variables: Variables;
+  options: BucketOptions;
+  /** By what the steps learn. */
+  layouts: Map<string, Layout>;
+}
 
-  constructor(
-    private readonly world: World,
-    private readonly variables: Variables,
-    private readonly options: BucketOptions,
-  ) {}
+export class GradientBuckets {
+  private readonly context: Context;
+
+  constructor(world: World, variables: Variables, options: BucketOptions) {
+    this.context = { world, variables, options, layouts: new Map() };
+  }
 
   /**
    * @param learns what tells steps apart that have gradients of other variables; the same in all processes
    * @param batches of this process whose gradients make the step; 0: none, and the others' are its own
    */
   begin(learns: string, batches: number): StepGradients {
-    const layOut = (order: string[]) => {
-      const layout = layoutOf(order, this.variables);
-      this.layouts.set(learns, layout);
-      return layout;
-    };
-    return new StepGradients(
-      this.world,
-      this.options,
-      batches,
-      this.layouts.get(learns),
-      layOut,
-      this.variables,
-    );
+    return new StepGradients(this.context, learns, batches);
   }
 }
 
@@ -89,13 +84,11 @@ export class StepGradients {
   private readonly facts = { tokens: 0, loss: 0, reward: 0, images: 0 };
 
   constructor(
-    private readonly world: World,
-    private readonly options: BucketOptions,
+    private readonly context: Context,
+    private readonly learns: string,
     private readonly batches: number,
-    layout: Layout | undefined,
-    private readonly layOut: (order: string[]) => Layout,
-    private readonly variables: Variables,
   ) {
+    const layout = context.layouts.get(learns);
     if (layout) this.use(layout);
   }
 
@@ -134,17 +127,17 @@ export class StepGradients {
     const layout = this.layout ?? this.agree();
     this.send(layout);
     if (this.complete < layout.names.length) {
-      throw new Error(`rank ${this.world.rank} has no gradient of ${layout.names[this.complete]}`);
+      throw new Error(`rank ${this.context.world.rank} has no gradient of ${layout.names[this.complete]}`);
     }
     const { tokens, loss, reward, images } = this.facts;
     const facts = Float32Array.of(Number(stop), tokens, loss, reward, images);
-    this.world.sum(facts);
+    this.context.world.sum(facts);
     for (const sum of this.underWay) sum.finish();
     const [stops, all, losses, rewards, rewarded] = facts;
     const mean = (name: string) => {
       const { offset, size } = layout.places.get(name)!;
       const sum = layout.values.slice(offset, offset + size);
-      return tf.tidy(() => tf.div(tf.tensor(sum, this.variables.get(name)!.shape), all));
+      return tf.tidy(() => tf.div(tf.tensor(sum, this.context.variables.get(name)!.shape), all));
     };
     return {
       loss: tf.scalar(losses / all),
@@ -159,8 +152,9 @@ export class StepGradients {
   /** On the order of rank 0, which has batches if any process has. */
   private agree(): Layout {
     const order = [...new Set(this.waiting.map(({ name }) => name))];
-    const [first] = this.world.gather(JSON.stringify(order));
-    const layout = this.layOut(JSON.parse(first) as string[]);
+    const [first] = this.context.world.gather(JSON.stringify(order));
+    const layout = layoutOf(JSON.parse(first) as string[], this.context.variables);
+    this.context.layouts.set(this.learns, layout);
     this.use(layout);
     for (const { name, values, tokens } of this.waiting) this.put(layout, name, values, tokens);
     return layout;
@@ -174,7 +168,8 @@ export class StepGradients {
 
   private put({ places, values: all }: Layout, name: string, values: Float32Array, tokens: number): void {
     const place = places.get(name);
-    if (!place) throw new Error(`rank ${this.world.rank} has a gradient of ${name}, which rank 0 has not`);
+    if (!place)
+      throw new Error(`rank ${this.context.world.rank} has a gradient of ${name}, which rank 0 has not`);
     for (let i = 0; i < place.size; i++) all[place.offset + i] += tokens * values[i];
     this.arrived[place.index]++;
   }
@@ -182,12 +177,12 @@ export class StepGradients {
   /** Starts the sums of full buckets, in their order, which all processes keep, and lets earlier ones go on. */
   private send({ names, places, values }: Layout): void {
     while (this.complete < names.length && this.arrived[this.complete] === this.batches) this.complete++;
-    const { bucketMiB, wire } = this.options;
+    const { bucketMiB, wire } = this.context.options;
     const bucket = Math.max(1, Math.floor((bucketMiB * 2 ** 20) / FLOAT_BYTES));
     const end = this.complete < names.length ? places.get(names[this.complete])!.offset : values.length;
     while (this.sent < end && (end === values.length || this.sent + bucket <= end)) {
       const next = Math.min(this.sent + bucket, values.length);
-      this.underWay.push(this.world.startSum(values.subarray(this.sent, next), wire));
+      this.underWay.push(this.context.world.startSum(values.subarray(this.sent, next), wire));
       this.sent = next;
     }
     this.advance();

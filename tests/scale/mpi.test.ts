@@ -157,15 +157,13 @@ describe.skipIf(reason)('several processes', { timeout: 120_000 }, () => {
       return entriesOf(config.output).flatMap((entry) => (entry.event === 'step' ? [entry.loss] : []));
     };
     const exact = await losses('float32', 2);
-    for (const processes of [2, 3]) {
-      const rounded = await losses('bfloat16', processes);
-      expect(rounded).toHaveLength(exact.length);
-      expect(Math.abs(rounded[0] - exact[0])).toBeLessThan(1e-5); // before the first gradient
-      // Each step's gradients are off by less than 1 %, and so is what 20 steps have changed.
-      const changed = Math.abs(exact[0] - exact.at(-1)!);
-      exact.forEach((loss, i) => expect(Math.abs(rounded[i] - loss)).toBeLessThan(0.02 * changed));
-      expect(rounded.some((loss, i) => Math.abs(loss - exact[i]) > 1e-5)).toBe(true);
-    }
+    const rounded = await losses('bfloat16', 3);
+    expect(rounded).toHaveLength(exact.length);
+    expect(Math.abs(rounded[0] - exact[0])).toBeLessThan(1e-5); // before the first gradient
+    // Each step's gradients are off by less than 1 %, and so is what all of them have changed.
+    const changed = Math.abs(exact[0] - exact.at(-1)!);
+    exact.forEach((loss, i) => expect(Math.abs(rounded[i] - loss)).toBeLessThan(0.02 * changed));
+    expect(rounded.some((loss, i) => Math.abs(loss - exact[i]) > 1e-5)).toBe(true);
   });
 
   it('goes on by another number of processes, after one of them was killed', async () => {
