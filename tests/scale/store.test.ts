@@ -157,7 +157,7 @@ describe.skipIf(reason)('a feature store', { timeout: 60_000 }, () => {
 
   it('goes on where a build ended whose process was killed', async () => {
     const pids = join(folder, 'pid');
-    const ended = build(3, { ...optionsOf('killed'), slow: 900, pids });
+    const ended = build(3, { ...optionsOf('killed'), slow: 1500, pids });
     const journal = () => {
       const store = existsSync(join(folder, 'killed')) ? readdirSync(join(folder, 'killed'))[0] : undefined;
       return store !== undefined && existsSync(join(folder, 'killed', store, 'journal.txt'));
