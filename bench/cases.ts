@@ -1,5 +1,6 @@
 /** What is measured: each case runs in a process of its own, next to its peers where PyTorch was asked for. */
 import { join } from 'node:path';
+import { allreduceCases } from './allreduce-cases.js';
 import type { CaptionsOptions } from './captions.js';
 import type { EncodingOptions } from './encoding.js';
 import type { EpochOptions } from './epoch.js';
@@ -80,6 +81,7 @@ export const benches = [
   'serving',
   'shards',
   'cost-model',
+  'allreduce',
 ] as const;
 
 export function allCases(inputs: CaseInputs): Case[] {
@@ -106,6 +108,7 @@ export function allCases(inputs: CaseInputs): Case[] {
     ...servingCases(inputs),
     shardsCase(inputs),
     ...costCases(),
+    ...allreduceCases(),
     {
       bench: 'startup',
       label: 'caption one photo, process start to end',

@@ -1,7 +1,7 @@
 /**
  * Measures showtell, on request side by side with PyTorch:
  *
- *   npm run bench -- [training|finetuning|encoding|captions|startup|memory|metrics|serving|shards|cost-model ..] [--json FILE] [--peer PYTHON] [--rounds N]
+ *   npm run bench -- [training|finetuning|encoding|captions|startup|memory|metrics|serving|shards|allreduce|cost-model ..] [--json FILE] [--peer PYTHON] [--rounds N]
  *                    [--images DIR] [--checkpoint DIR] [--shard-images N]
  *                    [--core-hour PRICE] [--exchange-rate GBYTES] [--bucket MIB]
  *
@@ -16,6 +16,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { messageOf } from '../src/core/index.js';
+import { hasMpirun } from './allreduce.js';
 import { allCases, benches, defaultCheckpoint, type Case } from './cases.js';
 import { median, type Measurement } from './measure.js';
 import { formatCaptioning, formatPredictions, type Exchange, type Prices } from './cost-model.js';
@@ -63,7 +64,8 @@ function readArguments(root: string) {
   };
   if (values.images && !existsSync(values.images)) throw new Error(`there is no folder ${values.images}`);
   return {
-    names: positionals.length > 0 ? positionals : [...benches],
+    names:
+      positionals.length > 0 ? positionals : benches.filter((name) => name !== 'allreduce' || hasMpirun()),
     json: values.json,
     peer: values.peer,
     rounds,

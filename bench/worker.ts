@@ -15,6 +15,7 @@ const measures: Record<string, () => Promise<(options: never) => Promise<Measure
   serving: async () => (await import('./serving.js')).measureServing,
   shards: async () => (await import('./shards.js')).measureShards,
   'cost-model': async () => (await import('./steps.js')).measureSteps,
+  allreduce: async () => (await import('./allreduce.js')).measureAllreduce,
   memory: async () => (await import('./memory.js')).measureMemory,
 };
 

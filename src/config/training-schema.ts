@@ -75,6 +75,21 @@ export const selfCriticalSchema = z.strictObject({
   dropout: z.boolean().default(false).describe('whether dropout goes on; the captions are drawn without it'),
 });
 
+export const distributedSchema = z
+  .strictObject({
+    bucketMiB: z
+      .number()
+      .positive()
+      .max(1024)
+      .default(4)
+      .describe('size of the pieces in which gradients are summed, MiB of float32'),
+    wire: z
+      .enum(['float32', 'bfloat16'])
+      .default('float32')
+      .describe('how gradients travel; bfloat16 rounds them to 8 significant bits and halves the bytes'),
+  })
+  .describe('of a training by several processes');
+
 export const trainingSchema = z
   .strictObject({
     epochs: count.default(10).describe('passes over the training split'),
@@ -184,6 +199,7 @@ export const trainingSchema = z
       .nullable()
       .default(null)
       .describe('stop after this many epochs without a better validation score; null: never'),
+    distributed: distributedSchema.prefault({}),
     checkpointPrecision: z
       .enum(['float32', 'float16'])
       .default('float32')

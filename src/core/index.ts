@@ -1,3 +1,4 @@
+export * from './bfloat16.js';
 export * from './cache.js';
 export * from './chart/index.js';
 export * from './download.js';

@@ -6,17 +6,18 @@
  *   journal.txt    which image is which record (store-journal.ts)
  *   lock           held while a process writes (core/lock.ts)
  * A process that is killed loses at most a batch and two seconds' work. Memory holds the index, never the features.
+ * Several processes may share out the encoding; rank 0 alone writes.
  */
-import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { ImageConfig } from '../config/index.js';
 import { halfTable, Lock, UserError, type Log } from '../core/index.js';
-import { BadImages, loadImages, type SkippedImage } from './image-loader.js';
+import { BadImages, type SkippedImage } from './image-loader.js';
+import { encodeShare, noTeam, type EncodedBatch, type FileFacts, type Team } from './store-encoder.js';
 import { Journal } from './store-journal.js';
 import { openStoreFolder, type FeatureKey } from './store-manifest.js';
 import { Shards } from './store-shards.js';
-import { StoreWriter, type FileFacts, type Waiting } from './store-writer.js';
+import { KnownContents, StoreWriter } from './store-writer.js';
 
 export interface FeatureStoreOptions {
   /** folder of all stores; each key has its own below */
@@ -36,12 +37,15 @@ export interface FeatureStoreOptions {
   log: Log;
   /** stops building; what is encoded by then stays */
   signal?: AbortSignal;
+  /** the processes that open it together, of the same files; default: this one alone */
+  team?: Team;
 }
 
 export class FeatureStore {
   readonly featureShape: number[];
   private readonly positions = new Map<string, number>();
   private readonly bad: BadImages;
+  private readonly team: Team;
   private halves = new Uint16Array(0);
 
   private constructor(
@@ -51,6 +55,7 @@ export class FeatureStore {
   ) {
     this.featureShape = [...options.featureShape];
     this.bad = new BadImages(options.onBadImage, options.log);
+    this.team = options.team ?? noTeam;
   }
 
   /** Opens the store of `key` and encodes those of `images` that it does not hold, or holds in another version. */
@@ -61,7 +66,8 @@ export class FeatureStore {
     try {
       const images = [...new Set(options.images)];
       const missing = store.locate(images, store.checkedJournal(images));
-      if (missing.size > 0) await store.build([...missing.keys()]);
+      const counts = store.team.gather(String(missing.length));
+      if (counts.some((count) => count !== '0')) await store.build(images, missing);
       store.bad.finish(images.length);
       return store;
     } catch (error) {
@@ -120,86 +126,128 @@ export class FeatureStore {
   }
 
   /** Takes the positions of the images whose file is as the journal knows it; returns the others. */
-  private locate(images: Iterable<string>, journal: Journal): Map<string, FileFacts> {
-    const missing = new Map<string, FileFacts>();
-    for (const image of images) {
+  private locate(images: readonly string[], journal: Journal): string[] {
+    return images.filter((image) => {
       const known = journal.byPath.get(this.pathOf(image));
       const facts = this.factsOf(image);
-      if (known && known.size === facts.size && known.mtimeMs === facts.mtimeMs) {
-        this.positions.set(image, known.position);
-      } else missing.set(image, facts);
-    }
-    return missing;
+      if (known?.size !== facts.size || known.mtimeMs !== facts.mtimeMs) return true;
+      this.positions.set(image, known.position);
+      return false;
+    });
   }
 
   private pathOf(image: string): string {
     return resolve(this.options.imageDirectory, image);
   }
 
-  /** Asked before the file is read, so that a file that changes meanwhile is looked at again next time. */
   private factsOf(image: string): FileFacts {
-    const path = this.pathOf(image);
-    const stat = statSync(path, { throwIfNoEntry: false });
-    return { path, size: stat?.size ?? -1, mtimeMs: stat?.mtimeMs ?? -1 };
+    const stat = statSync(this.pathOf(image), { throwIfNoEntry: false });
+    return { size: stat?.size ?? -1, mtimeMs: stat?.mtimeMs ?? -1 };
   }
 
-  private async build(missing: readonly string[]): Promise<void> {
+  /** @param missing as this process sees it; rank 0 decides */
+  private async build(images: readonly string[], missing: readonly string[]): Promise<void> {
     const { log, signal } = this.options;
-    const lock = await Lock.acquire(join(this.folder, 'lock'), 'builds this feature store', log, signal);
+    const { rank } = this.team;
+    const work = 'builds this feature store';
+    const lock = rank === 0 ? await Lock.acquire(join(this.folder, 'lock'), work, log, signal) : undefined;
+    let failure: Error | undefined;
     try {
-      // Another process may have encoded them while this one waited.
+      // Another program may have encoded them while this one waited.
       const journal = this.checkedJournal(missing);
-      const todo = this.locate(missing, journal);
+      const own = this.locate(missing, journal);
+      const todo = JSON.parse(this.team.gather(lock ? JSON.stringify(own) : '')[0]) as string[];
       if (journal.damaged.length > 0) {
         log.warn(
           `${journal.damaged.length} records of the feature store ${this.folder} are damaged; ` +
             'their images are encoded again.',
         );
       }
-      if (todo.size > 0) await this.encodeAll(todo, journal, lock);
+      if (todo.length > 0) failure = await this.encodeAll(todo, journal, lock);
     } finally {
-      lock.release();
+      lock?.release();
     }
+    this.team.gather('built'); // what rank 0 wrote is there, and may be read
+    if (failure) throw failure;
+    if (rank > 0) this.locateWritten(images);
   }
 
-  private async encodeAll(todo: Map<string, FileFacts>, journal: Journal, lock: Lock): Promise<void> {
-    const { imageConfig, imageDirectory, log, signal } = this.options;
-    const images = [...todo.keys()];
-    const batchSize = this.options.batchSize ?? 64;
-    const writer = new StoreWriter(this.options, journal, this.shards, lock, this.positions);
+  private locateWritten(images: readonly string[]): void {
+    const skipped = new Set(this.skipped.map(({ image }) => image));
+    const written = Journal.read(join(this.folder, 'journal.txt'));
+    const lost = this.locate(images, written).find((image) => !skipped.has(image));
+    if (lost === undefined) return;
+    throw new UserError(`rank ${this.team.rank} does not see the image ${lost} as rank 0 does`, {
+      hint: 'all processes need the same images and the same cache directory (SHOWTELL_CACHE)',
+    });
+  }
+
+  /**
+   * Encodes images, and writes them where there is a lock.
+   * @returns why it ended early, the same in all processes
+   */
+  private async encodeAll(
+    images: readonly string[],
+    journal: Journal,
+    lock: Lock | undefined,
+  ): Promise<Error | undefined> {
+    const { team, shards, options } = this;
+    const { log, signal } = options;
+    const known = new KnownContents(journal, shards);
+    const pathOf = (image: string) => this.pathOf(image);
+    const writer = lock && new StoreWriter(journal, shards, known, lock, this.positions, pathOf);
+    const share = encodeShare(images, {
+      ...options,
+      batchSize: options.batchSize ?? 64,
+      factsOf: (image) => this.factsOf(image),
+      knows: (hash) => known.get(hash) !== undefined,
+      team,
+    });
     const progress = log.progress('encoding images', images.length);
     let done = 0;
     try {
-      const loaded = loadImages({
-        images,
-        imageDirectory,
-        imageConfig,
-        ahead: 2 * batchSize,
-        prepare: (image, bytes) => {
-          const hash = createHash('sha256').update(bytes).digest('hex');
-          return { prepared: { ...todo.get(image)!, hash }, needed: !writer.holds(hash) };
-        },
-      });
-      let waiting: Waiting[] = [];
-      for await (const item of loaded) {
-        signal?.throwIfAborted();
-        done++;
-        if ('error' in item) this.bad.add(item.image, item.error);
-        else if (!item.pixels || writer.holds(item.prepared.hash)) {
-          writer.addKnown(item.image, item.prepared);
-        } else waiting.push({ image: item.image, facts: item.prepared, pixels: item.pixels });
-        if (waiting.length === batchSize || (done === images.length && waiting.length > 0)) {
-          await writer.encode(waiting);
-          waiting = [];
-        }
-        progress.update(done, writer.rate());
+      for await (const { batch, records } of share) {
+        const turns = team.gather(
+          JSON.stringify({ ...batch, stop: signal?.aborted ?? false } satisfies Turn),
+        );
+        const batches = turns.map((turn) => JSON.parse(turn) as Turn);
+        for (const [rank, own] of team.collect(records).entries()) writer?.add(batches[rank], own);
+        for (const { encoded, bad, known: others } of batches)
+          done += encoded.length + bad.length + others.length;
+        progress.update(done, writer?.rate());
+        const failure = this.failureOf(batches);
+        if (!failure) continue;
+        writer?.commitQuietly();
+        return failure;
       }
-      writer.commit();
+      writer?.commit();
+      return undefined;
     } catch (error) {
-      writer.commitQuietly();
+      writer?.commitQuietly();
       throw error;
     } finally {
       progress.end();
     }
   }
+
+  /** Leaves out or refuses bad images. */
+  private failureOf(turns: readonly Turn[]): Error | undefined {
+    for (const [rank, { bad, failure, stop }] of turns.entries()) {
+      try {
+        for (const { image, message } of bad) this.bad.add(image, new UserError(message));
+        if (failure) throw new UserError(failure.message, failure);
+        if (stop) this.options.signal?.throwIfAborted();
+        if (stop) throw new UserError(`rank ${rank} was interrupted`);
+      } catch (error) {
+        return error as Error;
+      }
+    }
+    return undefined;
+  }
+}
+
+/** What a process tells the others after its turn. */
+interface Turn extends EncodedBatch {
+  /** It was interrupted. */
+  stop: boolean;
 }

@@ -12,6 +12,7 @@ export * from './preprocess.js';
 export * from './tables.js';
 export * from './tar.js';
 export { openParquet, readParquet, type ParquetFile } from './parquet.js';
+export type { Team } from './store-encoder.js';
 export type { FeatureKey } from './store-manifest.js';
 export { readCaptions } from './readers/index.js';
 export { readTextFile } from './text-file.js';

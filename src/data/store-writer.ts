@@ -1,44 +1,53 @@
-/** The writing half of a feature store: encodes batches, appends their records, and commits now and then. */
+/** The writing half of a feature store: appends records, and commits now and then. */
 import { crc32 } from 'node:zlib';
-import { toHalf, UserError, type Lock } from '../core/index.js';
-import type { RgbImage } from './image.js';
-import { stackPixels } from './preprocess.js';
+import { UserError, type Lock } from '../core/index.js';
+import type { EncodedBatch, Hashed } from './store-encoder.js';
 import type { Journal, StoredImage } from './store-journal.js';
 import type { Shards } from './store-shards.js';
 
 /** Milliseconds between two points from which an interrupted build goes on. */
 const COMMIT_MS = 2000;
 
-export type FileFacts = Pick<StoredImage, 'path' | 'size' | 'mtimeMs'>;
+/** Contents that need no encoding: they are in the store under another name or date. */
+export class KnownContents {
+  /** Entries that may be shared by images of the same content; records of earlier runs once they were checked. */
+  private readonly usable = new Map<string, StoredImage>();
 
-/** An image whose pixels wait to be encoded. */
-export interface Waiting {
-  image: string;
-  facts: FileFacts & { hash: string };
-  pixels: RgbImage;
-}
+  constructor(
+    private readonly journal: Journal,
+    private readonly shards: Shards,
+  ) {}
 
-/** What the writer needs of the store's options. */
-interface EncodeOptions {
-  featureShape: readonly number[];
-  encode: (pixels: Uint8Array, count: number) => Float32Array | Promise<Float32Array>;
+  /** @param hash SHA-256 of an image file, hex */
+  get(hash: string): StoredImage | undefined {
+    const known = this.usable.get(hash);
+    if (known) return known;
+    const entry = this.journal.byHash.get(hash);
+    if (!entry || this.shards.findDamaged([entry]).length > 0) return undefined;
+    this.usable.set(hash, entry);
+    return entry;
+  }
+
+  add(entry: StoredImage): void {
+    this.usable.set(entry.hash, entry);
+  }
 }
 
 export class StoreWriter {
   private uncommitted: { image: string; entry: StoredImage }[] = [];
-  /** Entries that may be shared by images of the same content; records of earlier runs once they were checked. */
-  private readonly usable = new Map<string, StoredImage>();
   private end: number;
   private encoded = 0;
   private readonly started = performance.now();
   private committed = performance.now();
 
+  /** @param pathOf an image's file, as the journal names it */
   constructor(
-    private readonly options: EncodeOptions,
     private readonly journal: Journal,
     private readonly shards: Shards,
+    private readonly known: KnownContents,
     private readonly lock: Lock,
     private readonly positions: Map<string, number>,
+    private readonly pathOf: (image: string) => string,
   ) {
     this.end = journal.end;
   }
@@ -50,47 +59,30 @@ export class StoreWriter {
     return `${(this.encoded / seconds).toFixed(0)} images/s`;
   }
 
-  /** Whether an image of this content is in the store. */
-  holds(hash: string): boolean {
-    if (this.usable.has(hash)) return true;
-    const entry = this.journal.byHash.get(hash);
-    if (!entry || this.shards.findDamaged([entry]).length > 0) return false;
-    this.usable.set(hash, entry);
-    return true;
-  }
-
-  /** An image whose content is in the store under another name or date. */
-  addKnown(image: string, facts: FileFacts & { hash: string }): void {
-    const same = this.usable.get(facts.hash) as StoredImage;
-    this.uncommitted.push({ image, entry: { ...same, ...facts } });
-  }
-
-  async encode(batch: readonly Waiting[]): Promise<void> {
-    const { encode, featureShape } = this.options;
-    const pixels = stackPixels(batch.map((waiting) => waiting.pixels)); // (B, H, W, 3)
-    const features = await encode(pixels, batch.length); // (B, ...featureShape)
-    const size = this.shards.recordBytes / 2;
-    if (features.length !== batch.length * size) {
-      throw new Error(
-        `the encoder gave ${features.length} numbers for ${batch.length} images of features [${featureShape}]`,
-      );
-    }
-    const record = new Uint16Array(size);
-    const bytes = new Uint8Array(record.buffer);
-    batch.forEach(({ image, facts }, i) => {
-      const bad = toHalf(features.subarray(i * size, (i + 1) * size), record);
-      if (bad !== -1) {
-        throw new UserError(`The features of the image ${image} are not finite (element ${bad}).`, {
-          hint: 'Check encoder.weights: they may be damaged or belong to another architecture.',
-        });
-      }
+  /** What a process encoded or knew. @param records of the encoded ones, one behind the other */
+  add({ known, encoded }: Pick<EncodedBatch, 'known' | 'encoded'>, records: Uint8Array): void {
+    const size = this.shards.recordBytes;
+    encoded.forEach((own, i) => {
+      if (this.known.get(own.facts.hash)) return this.addKnown(own); // in another process's batch as well
+      const bytes = records.subarray(i * size, (i + 1) * size);
       this.shards.write(this.end, bytes);
-      const entry = { ...facts, position: this.end++, crc: crc32(bytes) };
-      this.usable.set(entry.hash, entry);
-      this.uncommitted.push({ image, entry });
+      const entry = { ...own.facts, path: this.pathOf(own.image), position: this.end++, crc: crc32(bytes) };
+      this.known.add(entry);
+      this.uncommitted.push({ image: own.image, entry });
     });
-    this.encoded += batch.length;
+    for (const own of known) this.addKnown(own);
+    this.encoded += encoded.length;
     if (performance.now() - this.committed > COMMIT_MS) this.commit();
+  }
+
+  private addKnown({ image, facts }: Hashed): void {
+    const same = this.known.get(facts.hash);
+    if (!same) {
+      throw new UserError(`the processes see different feature stores: one knows the content of ${image}`, {
+        hint: 'all of them need the same cache directory (SHOWTELL_CACHE)',
+      });
+    }
+    this.uncommitted.push({ image, entry: { ...same, ...facts, path: this.pathOf(image) } });
   }
 
   /** Makes what was encoded so far survive a kill: records first, then the lines that speak of them. */

@@ -19,6 +19,8 @@ export interface Library {
   byte: Handle;
   sum: Handle;
   inPlace: Handle;
+  /** Where a call is to tell nothing but that it is done. */
+  noStatus: Handle;
   init(): number;
   finalize(): number;
   abort(comm: Handle, code: number): number;
@@ -28,7 +30,20 @@ export interface Library {
   bcast(buffer: unknown, count: number, type: Handle, root: number, comm: Handle): number;
   allgather(...args: [unknown, number, Handle, unknown, number, Handle, Handle]): number;
   allgatherv(...args: [unknown, number, Handle, unknown, Int32Array, Int32Array, Handle, Handle]): number;
+  send(buffer: unknown, count: number, type: Handle, to: number, tag: number, comm: Handle): number;
+  receive(...args: [unknown, number, Handle, number, number, Handle, Handle]): number;
+  /** Another communicator of the same processes, whose calls are told apart from those of the first. */
+  duplicate(comm: Handle): Handle;
+  // These only start what they say; the last argument takes a request, and the buffers are the library's until it is done.
+  startAllreduce(...args: [Handle, unknown, number, Handle, Handle, Handle, RequestHandle]): number;
+  startAlltoall(...args: [unknown, number, Handle, unknown, number, Handle, Handle, RequestHandle]): number;
+  startAllgather(...args: [unknown, number, Handle, unknown, number, Handle, Handle, RequestHandle]): number;
+  test(request: RequestHandle, done: Int32Array, status: Handle): number;
+  wait(request: RequestHandle, status: Handle): number;
 }
+
+/** Memory of one request of the library: a pointer, or an integer in its first half. */
+export type RequestHandle = BigUint64Array;
 
 /** By the names that packages give: Open MPI 4 and 5, MPICH and its ABI, and what a developer's package adds. */
 const names =
@@ -79,6 +94,7 @@ function bind(path: string, symbol: (name: string) => unknown): Library {
   const f = (name: string, parameters: string) =>
     library.func(`int ${name}(${parameters.replaceAll('H', handle)})`) as (...args: unknown[]) => number;
   const init = f('MPI_Init', 'void *, void *');
+  const duplicate = f('MPI_Comm_dup', 'H, void *');
   return {
     path,
     ...(open
@@ -89,6 +105,7 @@ function bind(path: string, symbol: (name: string) => unknown): Library {
           byte: symbol('ompi_mpi_byte'),
           sum: symbol('ompi_mpi_op_sum'),
           inPlace: 1,
+          noStatus: 0,
         }
       : {
           // mpi.h of MPICH; the ABI initiative holds the others to it.
@@ -98,6 +115,7 @@ function bind(path: string, symbol: (name: string) => unknown): Library {
           byte: 0x4c00010d,
           sum: 0x58000003,
           inPlace: -1,
+          noStatus: 1,
         }),
     init: () => init(null, null),
     finalize: f('MPI_Finalize', ''),
@@ -108,5 +126,17 @@ function bind(path: string, symbol: (name: string) => unknown): Library {
     bcast: f('MPI_Bcast', 'void *, int, H, int, H'),
     allgather: f('MPI_Allgather', 'void *, int, H, void *, int, H, H'),
     allgatherv: f('MPI_Allgatherv', 'void *, int, H, void *, int *, int *, H, H'),
+    send: f('MPI_Send', 'void *, int, H, int, int, H'),
+    receive: f('MPI_Recv', 'void *, int, H, int, int, H, void *'),
+    duplicate(comm) {
+      const copy = new BigUint64Array(1);
+      if (duplicate(comm, copy) !== 0) throw new Error(`MPI_Comm_dup of ${path} failed`);
+      return open ? copy[0] : new Int32Array(copy.buffer)[0];
+    },
+    startAllreduce: f('MPI_Iallreduce', 'void *, void *, int, H, H, H, void *'),
+    startAlltoall: f('MPI_Ialltoall', 'void *, int, H, void *, int, H, H, void *'),
+    startAllgather: f('MPI_Iallgather', 'void *, int, H, void *, int, H, H, void *'),
+    test: f('MPI_Test', 'void *, int *, void *'),
+    wait: f('MPI_Wait', 'void *, void *'),
   };
 }

@@ -1,8 +1,9 @@
-/** Processes joined by MPI. All calls block, and come from the thread that initialised it, as MPI wants by default. */
+/** Processes joined by MPI. All calls come from the thread that initialised it, as MPI wants by default. */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { UserError } from '../core/index.js';
 import { openLibrary, type Library } from './library.js';
+import { Bfloat16Sum, Float32Sum } from './sums.js';
 import type { Launch, World } from './world.js';
 
 /** Numbers of one call: MPI counts with 32-bit integers, and its buffers stay small. */
@@ -43,11 +44,14 @@ export function connect(library: Library, launch: Pick<Launch, 'size' | 'localSi
       },
     );
   }
+  // The two halves of a sum by bfloat16: which of them is called first differs from process to process.
+  const second = library.duplicate(comm);
+  let last: Bfloat16Sum | undefined;
   const chunks = (values: Float32Array) =>
     Array.from({ length: Math.ceil(values.length / CHUNK) }, (_, i) =>
       values.subarray(i * CHUNK, (i + 1) * CHUNK),
     );
-  return {
+  const world: World = {
     rank,
     size,
     localSize: launch.localSize,
@@ -56,6 +60,11 @@ export function connect(library: Library, launch: Pick<Launch, 'size' | 'localSi
         const { inPlace, float, sum } = library;
         check(library.allreduce(inPlace, part, part.length, float, sum, comm), 'MPI_Allreduce');
       }
+    },
+    startSum(values, wire) {
+      if (wire === 'float32') return new Float32Sum(library, comm, values);
+      last = new Bfloat16Sum(library, [comm, second], { rank, size }, values, last);
+      return last;
     },
     broadcast(values) {
       for (const part of chunks(values)) {
@@ -73,11 +82,26 @@ export function connect(library: Library, launch: Pick<Launch, 'size' | 'localSi
       check(library.allgatherv(own, own.length, byte, all, sizes, offsets, byte, comm), 'MPI_Allgatherv');
       return [...sizes].map((length, i) => all.subarray(offsets[i], offsets[i] + length).toString());
     },
+    collect(bytes) {
+      const { byte, noStatus } = library;
+      const counts = world.gather(String(bytes.length)).map(Number);
+      if (rank > 0) {
+        check(library.send(bytes, bytes.length, byte, 0, 0, comm), 'MPI_Send');
+        return [];
+      }
+      return counts.map((count, from) => {
+        if (from === 0) return bytes;
+        const received = new Uint8Array(count);
+        check(library.receive(received, count, byte, from, 0, comm, noStatus), 'MPI_Recv');
+        return received;
+      });
+    },
     end() {
       process.off('exit', abort);
       library.finalize();
     },
   };
+  return world;
 }
 
 /** What a launcher tells its processes; the probe is none of them. */

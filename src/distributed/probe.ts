@@ -6,6 +6,7 @@ const world = connect(openLibrary(process.env), { by: 'nobody', size: 1, localSi
 const values = Float32Array.of(1, 2, 3);
 world.sum(values);
 world.broadcast(values);
+for (const wire of ['float32', 'bfloat16'] as const) world.startSum(values, wire).finish();
 const right = values.join() === '1,2,3' && world.gather('è').join() === 'è';
 world.end();
 process.exit(right ? 0 : 1);

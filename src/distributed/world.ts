@@ -1,5 +1,16 @@
 /** The processes that train together. */
 
+/** How numbers travel: bfloat16 takes half the bytes. */
+export type Wire = 'float32' | 'bfloat16';
+
+/** A sum over all processes that is under way. */
+export interface PendingSum {
+  /** Gives the library time to go on with it. @returns whether it is done */
+  advance(): boolean;
+  /** Waits until it is done. */
+  finish(): void;
+}
+
 export interface World {
   /** Which of them this one is, from 0. */
   readonly rank: number;
@@ -8,10 +19,19 @@ export interface World {
   readonly localSize: number;
   /** Adds up the values of all processes, in place. All call it alike, as with everything below. */
   sum(values: Float32Array): void;
+  /**
+   * Starts such a sum; the values are not to be touched until it is done, and the same in all processes then, to the bit.
+   * By bfloat16 each process rounds its values, they are added up as float32, and the sum is rounded: it is off by at
+   * most 2^-8 of the sum of the values' magnitudes and 2^-8 of itself, whatever the number of processes.
+   * @param values fewer than 2^31
+   */
+  startSum(values: Float32Array, wire: Wire): PendingSum;
   /** Puts the values of rank 0 in place. */
   broadcast(values: Float32Array): void;
   /** What each of them gives, by rank. */
   gather(text: string): string[];
+  /** What each of them gives, fewer than 2^31 bytes, by rank; rank 0 alone gets it, the others none. */
+  collect(bytes: Uint8Array): Uint8Array[];
   /** To be called once, when all is done; a process that exits before it ends all of them. */
   end(): void;
 }
@@ -22,8 +42,10 @@ export const alone: World = {
   size: 1,
   localSize: 1,
   sum: () => undefined,
+  startSum: () => ({ advance: () => true, finish: () => undefined }),
   broadcast: () => undefined,
   gather: (text) => [text],
+  collect: (bytes) => [bytes],
   end: () => undefined,
 };
 

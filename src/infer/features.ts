@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { floatsFromBytes, tf } from '../backend/index.js';
 import type { Config } from '../config/index.js';
 import type { Log } from '../core/index.js';
-import { FeatureStore, imageSize } from '../data/index.js';
+import { FeatureStore, imageSize, type Team } from '../data/index.js';
 import type { Decoder, Encoder } from '../models/index.js';
 
 /** Gives the features of images by name. */
@@ -83,8 +83,10 @@ export function openFeatureStore(options: {
   log: Log;
   cacheDirectory: string;
   signal?: AbortSignal;
+  /** the processes that open it together */
+  team?: Team;
 }): Promise<FeatureStore> {
-  const { config, encoder, stage, kind, images, log, cacheDirectory, signal } = options;
+  const { config, encoder, stage, kind, images, log, cacheDirectory, signal, team } = options;
   const [height, width] = imageSize(config.image);
   const [rows, columns, channels] = encoder.outputShape(height, width, stage);
   return FeatureStore.openOrBuild({
@@ -111,5 +113,6 @@ export function openFeatureStore(options: {
     onBadImage: config.data.onBadImage,
     log,
     signal,
+    team,
   });
 }

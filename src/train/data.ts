@@ -13,6 +13,7 @@ import {
   Vocabulary,
   type CaptionedImage,
 } from '../data/index.js';
+import { alone, type World } from '../distributed/index.js';
 import {
   createDecoder,
   createEncoder,
@@ -42,6 +43,8 @@ export interface DataOptions extends Pick<PullOptions, 'mirror' | 'proxies'> {
   log: Log;
   signal?: AbortSignal;
   cacheDirectory: string;
+  /** The processes that train together; default: this one alone. */
+  world?: World;
 }
 
 /** What the encoder starts from; null: random weights. */
@@ -110,7 +113,7 @@ async function startWordVectors(
 
 /** Reads captions, builds the vocabulary and the models, and opens the feature store or the image cache. */
 export async function prepareTraining(config: Config, options: DataOptions): Promise<TrainingData> {
-  const { log, signal, cacheDirectory } = options;
+  const { log, signal, cacheDirectory, world = alone } = options;
   const dataset = await readDataset(config.data, log);
   const vocabulary = buildVocabulary(config, dataset.train, dataset.validation, log);
 
@@ -143,6 +146,7 @@ export async function prepareTraining(config: Config, options: DataOptions): Pro
       log,
       signal,
       cacheDirectory,
+      world,
     });
     const opened = sources;
     const present = (split: CaptionedImage[]) => split.filter(({ image }) => opened.has(image));

@@ -17,6 +17,7 @@ const free = [
   'training.patience',
   'training.logEvery',
   'training.saveEvery',
+  'training.distributed.bucketMiB',
   'validation.batchSize',
 ];
 

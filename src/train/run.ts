@@ -199,7 +199,10 @@ export class Run {
       return [{ input: input(), gives: source.gives, batch: own, seed, epochs: done }];
     });
     try {
-      const result = this.step.run(micro, this.stage.shareOfRates(position), this.interrupted);
+      const result = this.step.run(micro, this.stage.shareOfRates(position), {
+        stop: this.interrupted,
+        gives: source.gives,
+      });
       this.agreedToStop = result.stop;
       return result;
     } catch (error) {

@@ -14,6 +14,7 @@ import {
   storeSource,
   type FeatureSource,
 } from '../infer/index.js';
+import type { World } from '../distributed/index.js';
 import { createEncoder, type Decoder, type Encoder, type StateDict } from '../models/index.js';
 
 /** What a step starts from. */
@@ -51,6 +52,8 @@ interface Context {
   log: Log;
   signal?: AbortSignal;
   cacheDirectory: string;
+  /** The processes that share out the encoding. */
+  world: World;
 }
 
 export async function openSources(context: Context): Promise<Sources> {
@@ -91,7 +94,7 @@ function checkTrainedStages({ encoder: { stage, train } }: Config, encoder: Enco
 }
 
 function openStore(
-  { config, decoder, train, validation, log, signal, cacheDirectory }: Context,
+  { config, decoder, train, validation, log, signal, cacheDirectory, world }: Context,
   encoder: Encoder,
   output: { stage: string | null; kind: 'map' | 'pooled' } = {
     stage: config.encoder.stage,
@@ -99,7 +102,7 @@ function openStore(
   },
 ): Promise<FeatureStore> {
   const images = [...train, ...validation];
-  return openFeatureStore({ config, encoder, ...output, images, log, signal, cacheDirectory });
+  return openFeatureStore({ config, encoder, ...output, images, log, signal, cacheDirectory, team: world });
 }
 
 /** The output of the encoder as it starts, for the epochs in which it does not change yet. */

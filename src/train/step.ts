@@ -19,8 +19,8 @@ import {
   type Optimizer,
   type Update,
 } from './optimizers/index.js';
+import { GradientBuckets, type Learnt, type StepGradients } from './gradient-buckets.js';
 import { perCaption, type Lesson, type Moment, type Objective } from './objectives/index.js';
-import { meanOverAll, type Learnt } from './share.js';
 import type { Source } from './sources.js';
 
 export interface StepResult {
@@ -58,16 +58,6 @@ interface Part {
   updates: Map<string, Update>;
 }
 
-/** A loss with its gradients, all of them the caller's. */
-interface Backward {
-  loss: tf.Scalar;
-  tokens: number;
-  images: number;
-  reward?: number;
-  encoder: Gradients;
-  decoder: Gradients;
-}
-
 export interface StepOptions {
   /** Whether an encoder that can be trained is. */
   trainsEncoder?: boolean;
@@ -83,7 +73,8 @@ export class TrainingStep {
   /** The weights to validate and save, where they are not the variables themselves. */
   readonly shown: ShownWeights | undefined;
   private readonly trainsEncoder: boolean;
-  private readonly world: World;
+  /** Of the processes that train together. */
+  private readonly buckets: GradientBuckets | undefined;
 
   constructor(
     private readonly config: Config,
@@ -93,7 +84,6 @@ export class TrainingStep {
     { trainsEncoder = true, share = 1, world = alone }: StepOptions = {},
   ) {
     this.trainsEncoder = trainsEncoder;
-    this.world = world;
     const { training } = config;
     const part = (prefix: string, variables: Map<string, tf.Variable>, learningRate: number): Part => ({
       optimizer: createOptimizer(variables, training),
@@ -114,6 +104,7 @@ export class TrainingStep {
         [...(prefix === 'encoder' ? encoder : decoder).variables().keys()].map((name) => `${prefix}.${name}`),
       ),
     );
+    if (world.size > 1) this.buckets = new GradientBuckets(world, this.variables(), training.distributed);
     if (training.averageDecay !== null || share < 1) {
       this.shown = new ShownWeights(this.variables(), training.averageDecay, share);
     }
@@ -132,12 +123,16 @@ export class TrainingStep {
    * @param batches whose mean loss per token is the step's; none only where other processes have some
    * @param share of the learning rates, by the schedule
    * @param stop whether this process wants to end the training
+   * @param gives what the source of the step gives
    */
-  run(batches: readonly MicroBatch[], share: number, stop = false): StepResult {
-    const own = batches.length > 0 ? this.accumulated(batches) : null;
-    mark('other processes');
-    const together =
-      this.world.size > 1 ? meanOverAll(this.world, this.variables(), own, stop) : { ...own!, stop };
+  run(
+    batches: readonly MicroBatch[],
+    share: number,
+    { stop = false, gives = batches[0]?.gives }: { stop?: boolean; gives?: Source['gives'] } = {},
+  ): StepResult {
+    const together = this.buckets
+      ? this.withOthers(this.buckets, batches, stop, gives !== 'features' && this.trainsEncoder)
+      : { ...this.accumulated(batches), stop };
     const { loss, gradients, tokens, reward } = together;
     mark('clipping');
     const { clipNorm, clipValue } = this.config.training;
@@ -167,25 +162,23 @@ export class TrainingStep {
     };
   }
 
+  /** Of all processes. Gradients are on their way while others are still computed. */
+  private withOthers(
+    buckets: GradientBuckets,
+    batches: readonly MicroBatch[],
+    stop: boolean,
+    encoderLearns: boolean,
+  ): Learnt & { stop: boolean } {
+    const sums = buckets.begin(encoderLearns ? 'encoder and decoder' : 'decoder', batches.length);
+    for (const batch of batches) sums.endBatch(this.learn(batch, sums));
+    mark('other processes');
+    return sums.finish(stop);
+  }
+
   /** Mean loss per token of all batches, and its gradients in one name space. */
   private accumulated(batches: readonly MicroBatch[]): Learnt {
-    const results = batches.map((batch) => {
-      const { input, gives } = batch;
-      if (gives === 'features') return this.decoderOnly(batch, input);
-      if (this.trainsEncoder) return this.throughEncoder(batch, input as tf.Tensor4D, gives.after);
-      const features = tf.tidy(() => this.features(input as tf.Tensor4D, gives.after));
-      const result = this.decoderOnly(batch, features);
-      features.dispose();
-      return result;
-    });
-    const named = results.map(
-      ({ encoder, decoder }): Gradients =>
-        new Map([
-          ...[...encoder].map(([name, gradient]) => [`encoder.${name}`, gradient] as const),
-          ...[...decoder].map(([name, gradient]) => [`decoder.${name}`, gradient] as const),
-        ]),
-    );
-    if (results.length === 1) return { ...results[0], gradients: named[0] };
+    const results = batches.map((batch) => this.learn(batch));
+    if (results.length === 1) return results[0];
     const tokens = results.reduce((sum, result) => sum + result.tokens, 0);
     const images = results.reduce((sum, result) => sum + result.images, 0);
     const shares = results.map((result) => result.tokens / tokens);
@@ -197,7 +190,10 @@ export class TrainingStep {
     return {
       loss: mean(results.map(({ loss }) => loss)),
       gradients: new Map(
-        [...named[0].keys()].map((name) => [name, mean(named.map((gradients) => gradients.get(name)!))]),
+        [...results[0].gradients.keys()].map((name) => [
+          name,
+          mean(results.map(({ gradients }) => gradients.get(name)!)),
+        ]),
       ),
       tokens,
       images,
@@ -207,12 +203,34 @@ export class TrainingStep {
     };
   }
 
+  /**
+   * Mean loss per token of a batch, and its gradients in one name space.
+   * @param sums what takes each gradient as soon as it is complete
+   */
+  private learn(batch: MicroBatch, sums?: StepGradients): Learnt {
+    const { input, gives } = batch;
+    if (gives === 'features') return this.decoderOnly(batch, input, sums);
+    if (this.trainsEncoder) return this.throughEncoder(batch, input as tf.Tensor4D, gives.after, sums);
+    const features = tf.tidy(() => this.features(input as tf.Tensor4D, gives.after));
+    const result = this.decoderOnly(batch, features, sums);
+    features.dispose();
+    return result;
+  }
+
   /** What the decoder is asked for. */
-  private options({ size, tokens, whole }: CaptionBatch, seed: number) {
+  private options({ size, tokens, whole }: CaptionBatch, seed: number, sums?: StepGradients) {
     const { options } = this.objective;
     // Of the losses' mean over processes by tokens, this term is to be a mean by captions.
     const share = whole ? (size / whole.size) * (whole.tokens / tokens) : 1;
-    return { ...options, doublyStochastic: (options.doublyStochastic ?? 0) * share, seed };
+    return {
+      ...options,
+      doublyStochastic: (options.doublyStochastic ?? 0) * share,
+      seed,
+      listener: sums && {
+        complete: (name: string, gradient: tf.Tensor) => sums.add(`decoder.${name}`, gradient, tokens),
+        meanwhile: () => sums.advance(),
+      },
+    };
   }
 
   /** Of the encoder as it stands, from maps of its stage `after`. */
@@ -221,11 +239,15 @@ export class TrainingStep {
     return poolForDecoder(this.encoder, this.decoder, map);
   }
 
-  private decoderOnly({ batch, seed, epochs }: MicroBatch, features: tf.Tensor): Backward {
+  private decoderOnly(
+    { batch, seed, epochs }: MicroBatch,
+    features: tf.Tensor,
+    sums?: StepGradients,
+  ): Learnt {
     mark('captions');
     const lesson = this.lesson(() => features, batch, { seed, epochs });
     const rows = perCaption(features, lesson.batch);
-    const options = this.options(lesson.batch, seed);
+    const options = this.options(lesson.batch, seed, sums);
     const { loss, gradients } = this.decoder.lossAndGradients(rows, lesson.batch, options);
     if (rows !== features) rows.dispose();
     return {
@@ -233,8 +255,7 @@ export class TrainingStep {
       tokens: lesson.batch.tokens,
       images: batch.images.length,
       reward: lesson.reward,
-      encoder: new Map<string, tf.Tensor>(),
-      decoder: gradients,
+      gradients: new Map([...gradients].map(([name, gradient]) => [`decoder.${name}`, gradient])),
     };
   }
 
@@ -251,7 +272,8 @@ export class TrainingStep {
     { batch, seed, epochs }: MicroBatch,
     input: tf.Tensor4D,
     given: string | null,
-  ): Backward {
+    sums?: StepGradients,
+  ): Learnt {
     const { stages, trainedFrom } = this.encoder;
     // What is frozen runs outside of automatic differentiation, which would keep all of its maps.
     const after = stages[stages.indexOf(trainedFrom!) - 1] ?? null;
@@ -265,27 +287,22 @@ export class TrainingStep {
         this.decoder.loss(
           perCaption(this.features(maps, after, true), lesson.batch),
           lesson.batch,
-          this.options(lesson.batch, seed),
+          this.options(lesson.batch, seed, sums),
         ),
       variables,
     );
     if (maps !== input) maps.dispose();
-    const of = (part: Part): Gradients => {
-      const gradients: Gradients = new Map();
-      for (const [name, variable] of part.variables) {
-        // Stages behind `encoder.stage` do not take part.
-        if (grads[variable.name]) gradients.set(name, grads[variable.name]);
-      }
-      return gradients;
-    };
-    return {
-      loss,
-      tokens: lesson.batch.tokens,
-      images: batch.images.length,
-      reward: lesson.reward,
-      encoder: of(this.parts.encoder),
-      decoder: of(this.parts.decoder),
-    };
+    const { tokens } = lesson.batch;
+    const gradients: Gradients = new Map();
+    for (const [name, variable] of this.variables()) {
+      // Stages behind `encoder.stage` do not take part.
+      const gradient = grads[variable.name];
+      if (!gradient) continue;
+      gradients.set(name, gradient);
+      // Those of the decoder were complete before the encoder's backward pass began.
+      if (name.startsWith('encoder.')) sums?.add(name, gradient, tokens);
+    }
+    return { loss, tokens, images: batch.images.length, reward: lesson.reward, gradients };
   }
 
   /** What the optimizers know, by `encoder.` and `decoder.`, and the weights to show, by `average.` and `start.`. */

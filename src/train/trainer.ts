@@ -76,6 +76,7 @@ export async function train(config: Config, options: TrainOptions = {}): Promise
     const data = await prepareTraining(config, {
       ...options.weights,
       log,
+      world,
       signal: options.signal,
       cacheDirectory: options.cacheDirectory ?? cacheDirectory(process.env, process.platform),
     });

@@ -11,11 +11,9 @@ import { createEncoder, writeSafetensors } from '../../src/models/index.js';
 import { train } from '../../src/train/index.js';
 import { tinyConfig, writeTinyDataset } from '../tiny.js';
 import { entriesOf, expectSameTraining, until } from './compare.js';
+import { mpirun, reason } from './mpirun.js';
 
 const program = fileURLToPath(new URL('../../bin/showtell.mjs', import.meta.url));
-const mpirun = ['--allow-run-as-root', '--oversubscribe', '--mca', 'btl_vader_single_copy_mechanism', 'none'];
-const reason = spawnSync('mpirun', ['--version']).status === 0 ? undefined : 'there is no mpirun';
-if (reason) process.stderr.write(`tests of several processes are skipped: ${reason}\n`);
 
 let directory: string;
 const at = (name: string) => join(directory, name);
@@ -40,6 +38,8 @@ afterAll(() => {
 // Adam divides by the root of squared gradients: with its usual epsilon, gradients that are nothing but rounding count as
 // much as any. SGD shows whether the gradients are the same.
 const training = { batchSize: 5, optimizer: 'sgd', learningRate: 0.2, logEvery: 1 } as const;
+/** Gradients of a few hundred numbers, so that buckets end within them. */
+const distributed = { bucketMiB: 0.002 };
 const lstm = {
   type: 'lstm',
   embedding: 16,
@@ -54,14 +54,14 @@ const cases: Record<string, Partial<ConfigInput>> = {
   'soft attention, scheduled sampling, then self-critical': {
     encoder: frozen,
     training: {
-      ...{ ...training, epochs: 5, doublyStochastic: 0.5, averageDecay: 0.9 },
+      ...{ ...training, epochs: 5, doublyStochastic: 0.5, averageDecay: 0.9, distributed },
       scheduledSampling: { decay: 'linear', perEpoch: 0.2, floor: 0 },
       selfCritical: { epochs: 1, samples: 2, crossEntropy: 0.1, learningRate: 0.05, dropout: true },
     },
   },
   'soft attention, encoder trained': {
     encoder: { ...frozen, train: 'all' },
-    training: { ...training, epochs: 6, learningRate: 0.02, captionsPerImage: 1 },
+    training: { ...training, epochs: 6, learningRate: 0.02, captionsPerImage: 1, distributed },
   },
   'LSTM, steps of two batches': {
     encoder: frozen,
@@ -112,6 +112,28 @@ describe.skipIf(reason)('several processes', { timeout: 120_000 }, () => {
       expect({ code, said: code === 0 ? '' : said }).toEqual({ code: 0, said: '' });
       await expectSameTraining(config.output, whole().output);
     });
+  });
+
+  it('has about the losses of float32 where gradients travel as bfloat16', async () => {
+    const losses = async (wire: 'float32' | 'bfloat16', processes: number) => {
+      const config = configOf(
+        'wire',
+        { encoder: frozen, decoder: lstm, training: { ...training, epochs: 5, distributed: { wire } } },
+        `${wire} by ${processes}`,
+      );
+      writeFileSync(at('wire.yaml'), formatConfig(config));
+      // That all processes have the same weights, each epoch sees to.
+      expect(await start(processes, ['--config', at('wire.yaml')]).ended).toMatchObject({ code: 0 });
+      return entriesOf(config.output).flatMap((entry) => (entry.event === 'step' ? [entry.loss] : []));
+    };
+    const exact = await losses('float32', 2);
+    const rounded = await losses('bfloat16', 3);
+    expect(rounded).toHaveLength(exact.length);
+    expect(Math.abs(rounded[0] - exact[0])).toBeLessThan(1e-5); // before the first gradient
+    // Each step's gradients are off by less than 1 %, and so is what all of them have changed.
+    const changed = Math.abs(exact[0] - exact.at(-1)!);
+    exact.forEach((loss, i) => expect(Math.abs(rounded[i] - loss)).toBeLessThan(0.02 * changed));
+    expect(rounded.some((loss, i) => Math.abs(loss - exact[i]) > 1e-5)).toBe(true);
   });
 
   it('goes on by another number of processes, after one of them was killed', async () => {

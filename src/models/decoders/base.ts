@@ -74,7 +74,14 @@ export abstract class BaseDecoder implements Decoder {
   private run(
     features: tf.Tensor,
     batch: TeacherForcedBatch,
-    { training = false, seed = 0, labelSmoothing = 0, doublyStochastic = 0, never = [] }: SequenceOptions,
+    {
+      training = false,
+      seed = 0,
+      labelSmoothing = 0,
+      doublyStochastic = 0,
+      never = [],
+      listener,
+    }: SequenceOptions,
     wanted: { gradients: boolean; featureGradient: boolean },
   ): LossAndGradients {
     const p = (name: string) => this.parameters.get(name) as tf.Tensor as tf.Tensor2D;
@@ -90,6 +97,7 @@ export abstract class BaseDecoder implements Decoder {
       labelSmoothing,
       doublyStochastic,
       never,
+      listener,
     });
   }
 

@@ -14,9 +14,9 @@ import { dropoutMask } from './cells.js';
 import { cellBackward, cellForward, type CellTrace } from './lstm-cell.js';
 import { concatSteps, pack, rowKeys } from './packed.js';
 import { firstRows, rowsBetween } from './rows.js';
-import type { SequenceRequest } from './sequence-operation.js';
-import type { LossAndGradients, LstmDecoderConfig, TeacherForcedBatch } from './types.js';
-import { embed, projectionLoss, projectionWeight, wordGradients } from './words.js';
+import { CompleteGradients, type SequenceRequest } from './sequence-operation.js';
+import type { GradientListener, LossAndGradients, LstmDecoderConfig, TeacherForcedBatch } from './types.js';
+import { embed, projectionGradients, projectionLoss, projectionWeight, tableGradient } from './words.js';
 
 interface LayerTrace {
   /** x, (M, in) */
@@ -76,6 +76,7 @@ function layerBackward(
   rows: number[],
   filling: number,
   dOutput: tf.Tensor2D,
+  listener: GradientListener | undefined,
 ): { gradients: Record<string, tf.Tensor>; dInput: tf.Tensor2D } {
   const recurrent = p('weight_hh');
   const offsets = stepOffsets(rows);
@@ -86,6 +87,7 @@ function layerBackward(
     const { dGates, dBefore } = cellBackward(cells[t], own, later);
     later = { dh: products.matMul(dGates, recurrent, false, true), dc: dBefore };
     steps.unshift(dGates);
+    listener?.meanwhile();
   }
   const dGates = concatSteps(steps, filling); // (M, 4H)
   const bias = tf.sum(dGates, 0);
@@ -149,28 +151,42 @@ export function lstmSequence(
     if (!wanted) return { loss: projection.loss, gradients: {} };
 
     mark('backward');
-    const gradients: Record<string, tf.Tensor> = {};
+    const gradients = new CompleteGradients(request.listener);
+    gradients.add(projectionGradients('linear', projection, config.tieWeights));
     let dx: tf.Tensor2D = tf.pad(projection.dHidden!, [
       [size, 0],
       [0, 0],
     ]); // (M, H): the image's output is not scored
     for (let k = layers - 1; k >= 0; k--) {
       const dOutput: tf.Tensor2D = masks[k] ? tf.mul(dx, masks[k]!) : dx;
-      const back = layerBackward(products, layer(k), traces[k], rows, packed.filling, dOutput);
-      for (const [name, gradient] of Object.entries(back.gradients))
-        gradients[`lstm_cell.${name}_l${k}`] = gradient;
+      const back = layerBackward(
+        products,
+        layer(k),
+        traces[k],
+        rows,
+        packed.filling,
+        dOutput,
+        request.listener,
+      );
+      gradients.add(
+        Object.fromEntries(
+          Object.entries(back.gradients).map(([name, gradient]) => [`lstm_cell.${name}_l${k}`, gradient]),
+        ),
+      );
       dx = back.dInput;
     }
     const dImage = rowsBetween(dx, 0, size); // (B, E)
     const dTable = embedded.gradient(rowsBetween(dx, size, dx.shape[0]));
-    Object.assign(gradients, wordGradients('linear', projection, dTable, config.tieWeights));
+    gradients.add({ 'embed.weight': tableGradient(projection, dTable, config.tieWeights) });
     if (projected) {
-      gradients['project.weight'] = products.matMul(features, dImage, true);
-      gradients['project.bias'] = tf.sum(dImage, 0);
+      gradients.add({
+        'project.weight': products.matMul(features, dImage, true),
+        'project.bias': tf.sum(dImage, 0),
+      });
     }
-    if (!featureGradient) return { loss: projection.loss, gradients };
+    if (!featureGradient) return { loss: projection.loss, gradients: gradients.byName };
     const dFeatures = projected ? products.matMul(dImage, p('project.weight'), false, true) : dImage;
-    return { loss: projection.loss, gradients, features: dFeatures };
+    return { loss: projection.loss, gradients: gradients.byName, features: dFeatures };
   }) as { loss: tf.Scalar; gradients: Record<string, tf.Tensor>; features?: tf.Tensor };
   products.dispose();
   return { ...result, gradients: new Map(Object.entries(result.gradients)) };

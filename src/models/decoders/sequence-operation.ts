@@ -1,6 +1,6 @@
 /** A sequence with its own backward pass as one operation of TensorFlow.js's automatic differentiation. */
 import { tf } from '../../backend/index.js';
-import type { LossAndGradients } from './types.js';
+import type { GradientListener, LossAndGradients } from './types.js';
 
 /** What is wanted of a teacher-forced sequence. */
 export interface SequenceRequest {
@@ -14,6 +14,20 @@ export interface SequenceRequest {
   gradients: boolean;
   /** of the features; needs `gradients` */
   featureGradient: boolean;
+  /** hears of each gradient as soon as it is complete */
+  listener?: GradientListener;
+}
+
+/** The gradients of a sequence, in the order in which they are complete. */
+export class CompleteGradients {
+  readonly byName: Record<string, tf.Tensor> = {};
+
+  constructor(private readonly listener?: GradientListener) {}
+
+  add(gradients: Record<string, tf.Tensor>): void {
+    Object.assign(this.byName, gradients);
+    for (const [name, gradient] of Object.entries(gradients)) this.listener?.complete(name, gradient);
+  }
 }
 
 /**

@@ -29,9 +29,14 @@ import { dropoutMask } from './cells.js';
 import { cellBackward, cellForward, type CellTrace } from './lstm-cell.js';
 import { concatSteps, pack, rowKeys, type PackedBatch } from './packed.js';
 import { firstRows, padRows, rowsBetween } from './rows.js';
-import type { SequenceRequest } from './sequence-operation.js';
-import type { LossAndGradients, SoftAttentionDecoderConfig, TeacherForcedBatch } from './types.js';
-import { embed, projectionLoss, projectionWeight, wordGradients } from './words.js';
+import { CompleteGradients, type SequenceRequest } from './sequence-operation.js';
+import type {
+  GradientListener,
+  LossAndGradients,
+  SoftAttentionDecoderConfig,
+  TeacherForcedBatch,
+} from './types.js';
+import { embed, projectionGradients, projectionLoss, projectionWeight, tableGradient } from './words.js';
 
 /** What the backward pass reads again of one step; rows are the n captions of the step. */
 type StepTrace = {
@@ -123,8 +128,19 @@ export function softAttentionSequence(
     if (!request.gradients) return { loss, gradients: {} };
 
     mark('backward');
+    const gradients = new CompleteGradients(request.listener);
+    gradients.add(projectionGradients('fc', projection, config.tieWeights));
     const dAttention = spread?.dAttention ?? null;
-    const back = stepsBackward(products, weights, packed, traces, scene, projection.dHidden!, dAttention);
+    const back = stepsBackward(
+      products,
+      weights,
+      packed,
+      traces,
+      scene,
+      projection.dHidden!,
+      dAttention,
+      request.listener,
+    );
     const joined = <T>(steps: T[], part: (step: T) => tf.Tensor2D) =>
       concatSteps(steps.map(part), packed.filling);
     const dGates = joined(back.steps, (step) => step.dGates);
@@ -136,6 +152,27 @@ export function softAttentionSequence(
     const parts = [4 * hidden, attention, channels];
     const [dRecurrent, dQueryWeight, dGateWeight] = tf.split(products.matMul(before, dJoint, true), parts, 1);
     const [dCellBias, dQueryBias, dGateBias] = tf.split(tf.sum(dJoint, 0), parts);
+    gradients.add({
+      'lstm_cell.weight_hh': dRecurrent,
+      'lstm_cell.bias_ih': dCellBias,
+      'lstm_cell.bias_hh': tf.clone(dCellBias),
+      'attention.encoder_attn.bias': tf.clone(dQueryBias), // both biases are added to every key and query pair
+      'attention.decoder_attn.weight': dQueryWeight,
+      'attention.decoder_attn.bias': dQueryBias,
+      'attention.full_attn.bias': tf.zeros([1]), // a softmax does not see what all its inputs share
+      'f_beta.weight': dGateWeight,
+      'f_beta.bias': dGateBias,
+    });
+    gradients.add({
+      'lstm_cell.weight_ih': tf.concat(
+        [products.matMul(words, dGates, true), products.matMul(z, dGates, true)],
+        0,
+      ),
+    });
+    const dWords = products.matMul(dGates, weights.wordRows, false, true);
+    gradients.add({
+      'embed.weight': tableGradient(projection, embedded.gradient(dWords), config.tieWeights),
+    });
 
     const score = tf.reshape(scene.score, [attention]);
     const S = back.masked.total(keys, negativeQuery, packed); // (B, P, A)
@@ -147,34 +184,15 @@ export function softAttentionSequence(
       tf.sum(tf.mul(negativeQuery, R), 0),
     ); // (A)
     const { dh, dc } = back;
-    const gradients: Record<string, tf.Tensor> = {
-      ...wordGradients(
-        'fc',
-        projection,
-        embedded.gradient(products.matMul(dGates, weights.wordRows, false, true)),
-        config.tieWeights,
-      ),
-      'lstm_cell.weight_ih': tf.concat(
-        [products.matMul(words, dGates, true), products.matMul(z, dGates, true)],
-        0,
-      ),
-      'lstm_cell.weight_hh': dRecurrent,
-      'lstm_cell.bias_ih': dCellBias,
-      'lstm_cell.bias_hh': tf.clone(dCellBias),
+    gradients.add({
       'attention.encoder_attn.weight': tf.mul(XS, score),
-      'attention.encoder_attn.bias': tf.clone(dQueryBias), // both biases are added to every key and query pair
-      'attention.decoder_attn.weight': dQueryWeight,
-      'attention.decoder_attn.bias': dQueryBias,
       'attention.full_attn.weight': tf.reshape(dScore, [attention, 1]),
-      'attention.full_attn.bias': tf.zeros([1]), // a softmax does not see what all its inputs share
       'init_h.weight': products.matMul(mean, dh, true),
       'init_h.bias': tf.sum(dh, 0),
       'init_c.weight': products.matMul(mean, dc, true),
       'init_c.bias': tf.sum(dc, 0),
-      'f_beta.weight': dGateWeight,
-      'f_beta.bias': dGateBias,
-    };
-    if (!request.featureGradient) return { loss, gradients };
+    });
+    if (!request.featureGradient) return { loss, gradients: gradients.byName };
     const dMean = tf.add(
       products.matMul(dh, p('init_h.weight'), false, true),
       products.matMul(dc, p('init_c.weight'), false, true),
@@ -197,7 +215,7 @@ export function softAttentionSequence(
     const viaMean = tf.expandDims(tf.div(dMean, places), 1); // (B, 1, C)
     return {
       loss,
-      gradients,
+      gradients: gradients.byName,
       features: tf.add(tf.add(viaContext, tf.reshape(viaKeys, features.shape)), viaMean),
     };
   }) as { loss: tf.Scalar; gradients: Record<string, tf.Tensor>; features?: tf.Tensor };
@@ -251,6 +269,7 @@ function stepsBackward(
   scene: Scene,
   dHidden: tf.Tensor2D,
   dAttention: tf.Tensor2D | null,
+  listener: GradientListener | undefined,
 ): { steps: StepGradient[]; masked: MaskedSum; dh: tf.Tensor2D; dc: tf.Tensor2D } {
   const masked = new MaskedSum();
   const steps: StepGradient[] = [];
@@ -269,6 +288,7 @@ function stepsBackward(
     masked.add(back);
     later = { dh, dc };
     steps.unshift({ ...back, dGates });
+    listener?.meanwhile();
   }
   return { steps, masked, ...later! };
 }

@@ -87,6 +87,15 @@ export interface SequenceOptions {
   doublyStochastic?: number;
   /** ids that are no choice: the cross-entropy is that of the distribution over all others; default none */
   never?: readonly number[];
+  /** Hears of each parameter's gradient as soon as it is complete, while others are still computed. */
+  listener?: GradientListener;
+}
+
+export interface GradientListener {
+  /** @param gradient in the layout of `variables()`; not to be disposed of */
+  complete(name: string, gradient: tf.Tensor): void;
+  /** Called now and then while no gradient is complete: once a step of the backward pass. */
+  meanwhile(): void;
 }
 
 export interface LossAndGradients {

@@ -47,21 +47,21 @@ export function vocabularyLogits(p: Lookup, layer: string, h: tf.Tensor2D, tied 
   return tf.add(tf.matMul(h, p('embed.weight'), false, true), bias);
 }
 
-/**
- * Gradients of what a sequence ends and begins with: the projection and the table of word vectors.
- * @param dTable by the words that went in, (V, E)
- */
-export function wordGradients(
+/** Gradients of the vocabulary projection, complete before the sequence's backward pass begins; without a weight that is tied. */
+export function projectionGradients(
   layer: string,
   { weight, bias }: ProjectionResult,
-  dTable: tf.Tensor2D,
   tied = false,
 ): Record<string, tf.Tensor> {
-  return {
-    'embed.weight': tied ? tf.add(dTable, tf.transpose(weight!)) : dTable,
-    ...(!tied && { [`${layer}.weight`]: weight! }),
-    [`${layer}.bias`]: bias!,
-  };
+  return { ...(!tied && { [`${layer}.weight`]: weight! }), [`${layer}.bias`]: bias! };
+}
+
+/**
+ * Gradient of the table of word vectors.
+ * @param dTable by the words that went in, (V, E)
+ */
+export function tableGradient({ weight }: ProjectionResult, dTable: tf.Tensor2D, tied = false): tf.Tensor2D {
+  return tied ? tf.add(dTable, tf.transpose(weight!)) : dTable;
 }
 
 /** Sum of the rows of `gradient` (N, E) by word id, (V, E). */
