@@ -4,6 +4,7 @@ import { toHalf, UserError, type Lock } from '../core/index.js';
 import type { RgbImage } from './image.js';
 import { stackPixels } from './preprocess.js';
 import type { Journal, StoredImage } from './store-journal.js';
+import type { StoreRecords } from './store-records.js';
 import type { Shards } from './store-shards.js';
 
 /** Milliseconds between two points from which an interrupted build goes on. */
@@ -38,7 +39,7 @@ export class StoreWriter {
     private readonly journal: Journal,
     private readonly shards: Shards,
     private readonly lock: Lock,
-    private readonly positions: Map<string, number>,
+    private readonly records: StoreRecords,
   ) {
     this.end = journal.end;
   }
@@ -98,7 +99,7 @@ export class StoreWriter {
     this.lock.check();
     this.shards.sync();
     this.journal.append(this.uncommitted.map(({ entry }) => entry));
-    for (const { image, entry } of this.uncommitted) this.positions.set(image, entry.position);
+    for (const { image, entry } of this.uncommitted) this.records.set(image, entry);
     this.uncommitted = [];
     this.committed = performance.now();
   }
