@@ -1,8 +1,8 @@
 /**
  * Measures showtell, on request side by side with PyTorch:
  *
- *   npm run bench -- [training|finetuning|encoding|captions|startup|memory|metrics|serving|shards ..] [--json FILE] [--peer PYTHON] [--rounds N]
- *                    [--images DIR] [--checkpoint DIR] [--shard-images N]
+ *   npm run bench -- [training|finetuning|encoding|captions|startup|memory|metrics|serving|shards|corpus ..] [--json FILE] [--peer PYTHON] [--rounds N]
+ *                    [--images DIR] [--checkpoint DIR] [--shard-images N] [--corpus-images N,N,..]
  *
  * Every case runs in a process of its own, after a warm-up; the table shows medians and quartiles over all repeats.
  * With --peer, an interpreter that has PyTorch, both sides take turns for N rounds.
@@ -38,6 +38,7 @@ function readArguments(root: string) {
       images: { type: 'string' },
       checkpoint: { type: 'string' },
       'shard-images': { type: 'string' },
+      'corpus-images': { type: 'string' },
     },
   });
   const unknown = positionals.filter((name) => !(benches as readonly string[]).includes(name));
@@ -49,14 +50,22 @@ function readArguments(root: string) {
   const shardImages = Number(values['shard-images'] ?? 2000);
   if (!Number.isInteger(shardImages) || shardImages < 1)
     throw new Error(`--shard-images ${values['shard-images']}: expected 1 or more`);
+  const corpusImages = (values['corpus-images'] ?? '10000,100000,1000000').split(',').map(Number);
+  if (!corpusImages.every((count) => Number.isInteger(count) && count > 0)) {
+    throw new Error(
+      `--corpus-images ${values['corpus-images']}: expected numbers of 1 or more, as 10000,100000`,
+    );
+  }
   if (values.images && !existsSync(values.images)) throw new Error(`there is no folder ${values.images}`);
   return {
-    names: positionals.length > 0 ? positionals : [...benches],
+    // A million images take a quarter of an hour: only where they are asked for.
+    names: positionals.length > 0 ? positionals : benches.filter((name) => name !== 'corpus'),
     json: values.json,
     peer: values.peer,
     rounds,
     images: values.images && resolve(values.images),
     shardImages,
+    corpusImages,
     checkpoint: values.checkpoint ? resolve(values.checkpoint) : defaultCheckpoint(root),
   };
 }
@@ -94,7 +103,11 @@ async function main(): Promise<void> {
     if (drawn && photos) await drawPhotos(images, DRAWN);
     const cases = allCases({
       ...{ root, images, drawn },
-      ...{ checkpoint: settings.checkpoint, shardImages: settings.shardImages },
+      ...{
+        checkpoint: settings.checkpoint,
+        shardImages: settings.shardImages,
+        corpusImages: settings.corpusImages,
+      },
     });
     const results: Result[] = [];
     for (const one of cases.filter(({ bench }) => settings.names.includes(bench))) {

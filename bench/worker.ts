@@ -14,6 +14,7 @@ const measures: Record<string, () => Promise<(options: never) => Promise<Measure
   metrics: async () => (await import('./metrics.js')).measureMetrics,
   serving: async () => (await import('./serving.js')).measureServing,
   shards: async () => (await import('./shards.js')).measureShards,
+  corpus: async () => (await import('./corpus.js')).measureCorpus,
   memory: async () => (await import('./memory.js')).measureMemory,
 };
 

@@ -1,0 +1,84 @@
+/**
+ * Trainings on made-up data sets of several sizes: seconds until the first step, resident memory, and words/s of the first
+ * steps of an epoch, each in a process of its own that finds all prepared.
+ */
+import { fork } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { CorpusChild, Observed } from './corpus-child.js';
+import { corpusConfig, fillStore, writeDataset, writePhotos } from './corpus-data.js';
+import { median, type Measurement } from './measure.js';
+
+export interface CorpusOptions {
+  /** Training images of each data set, rising. */
+  sizes: number[];
+  /** Steps after which memory and speed are read. */
+  steps: number;
+  /** Trainings of each data set, all of them in turn. */
+  repeats: number;
+}
+
+const MiB = 2 ** 20;
+const child = fileURLToPath(new URL('./corpus-child.js', import.meta.url));
+
+/** Bytes by which resident memory grows with each image, from the smallest data set to the largest, as the one value. */
+export async function measureCorpus({ sizes, steps, repeats }: CorpusOptions): Promise<Measurement> {
+  const folder = mkdtempSync(join(tmpdir(), 'showtell-bench-corpus-'));
+  try {
+    const prepared: Observed[] = [];
+    for (const size of sizes) prepared.push(await prepare(join(folder, String(size)), size));
+    const seen: Observed[][] = sizes.map(() => []);
+    for (let repeat = 0; repeat < repeats; repeat++) {
+      for (const [i, size] of sizes.entries()) {
+        const own = join(folder, String(size));
+        seen[i].push(await start({ config: corpusConfig(own), cache: join(own, 'cache'), steps }));
+      }
+    }
+    const of = (i: number, what: keyof Observed) => median(seen[i].map((one) => one[what]));
+    const facts = sizes.map((size, i) => {
+      const speeds = seen[i].map(({ wordsPerSecond }) => wordsPerSecond.toFixed(0)).join(', ');
+      return [
+        `${size.toLocaleString('en')} images:`,
+        `start-up ${of(i, 'startup').toFixed(1)} s, ` +
+          `RSS ${(of(i, 'rss') / MiB).toFixed(0)} MiB (peak ${(of(i, 'peak') / MiB).toFixed(0)}), ` +
+          `${of(i, 'wordsPerSecond').toFixed(0)} words/s (${speeds}); ` +
+          `prepared in ${prepared[i].startup.toFixed(0)} s with ${(prepared[i].peak / MiB).toFixed(0)} MiB\n   `,
+      ] as const;
+    });
+    const last = sizes.length - 1;
+    return {
+      values: [(of(last, 'rss') - of(0, 'rss')) / Math.max(1, sizes[last] - sizes[0])],
+      facts: Object.fromEntries(facts),
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Makes a data set up; a training of no step then packs its captions and checks its store. */
+async function prepare(folder: string, size: number): Promise<Observed> {
+  const cache = join(folder, 'cache');
+  mkdirSync(folder);
+  await writePhotos(folder);
+  await start({ config: corpusConfig(folder, true), cache, steps: 0 });
+  await writeDataset(folder, size);
+  fillStore(folder, cache, size);
+  return start({ config: corpusConfig(folder), cache, steps: 0 });
+}
+
+function start(task: CorpusChild): Promise<Observed> {
+  return new Promise((resolve, reject) => {
+    const process_ = fork(child, [JSON.stringify(task)], {
+      stdio: ['ignore', process.stderr, process.stderr, 'ipc'],
+    });
+    let observed: Observed | undefined;
+    process_.on('message', (message) => (observed = message as Observed));
+    process_.on('error', reject);
+    process_.on('close', (code) => {
+      if (observed && code === 0) resolve(observed);
+      else reject(new Error(`a training of the bench corpus ended with code ${code}`));
+    });
+  });
+}
