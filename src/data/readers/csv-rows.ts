@@ -31,9 +31,9 @@ function parseWhole(text: string): CsvRow[] | undefined {
     const rows = parse(text, {
       bom: true,
       // Not `info`, which keeps ten numbers a row.
-      on_record(record: string[], { lines }): CsvRow {
+      on_record(record: string[], { lines }) {
         spansLines ||= record.some((field) => /[\r\n]/.test(field));
-        return { record, line: lines };
+        return { record, line: lines } as unknown as string[];
       },
       relax_column_count: true,
       skip_empty_lines: true,
