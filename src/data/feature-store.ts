@@ -111,8 +111,8 @@ export class FeatureStore {
   async read(images: readonly string[]): Promise<Float32Array> {
     const { recordBytes } = this.shards;
     const count = (images.length * recordBytes) / 2;
-    const halves = this.spare.find(({ length }) => length >= count) ?? new Uint16Array(count);
-    if (this.spare.includes(halves)) this.spare.splice(this.spare.indexOf(halves), 1);
+    const spare = this.spare.pop();
+    const halves = spare && spare.length >= count ? spare : new Uint16Array(count);
     const bytes = new Uint8Array(halves.buffer);
     const whole = await Promise.all(
       images.map(async (image, i) => {

@@ -188,10 +188,8 @@ export class Pack {
     return new Int32Array(this.bytes(name));
   }
 
-  float64(name: string, from = 0, count = this.section(name).bytes / 8 - from): Float64Array {
-    const bytes = new Uint8Array(8 * count);
-    this.read(bytes, this.section(name).offset + 8 * from);
-    return new Float64Array(bytes.buffer);
+  float64(name: string): Float64Array {
+    return new Float64Array(this.bytes(name));
   }
 
   list(name: string): PackedList {

@@ -1,4 +1,5 @@
 /** Text files that people hand in: read whole, UTF-8 only, every mistake with file and line. */
+import { constants } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import { messageOf, UserError } from '../core/index.js';
 
@@ -22,8 +23,13 @@ export function badLinesError(file: string, bad: readonly BadLine[], what: strin
  * The text of a UTF-8 file, without a byte order mark.
  *
  * @param what what the file is to be, for error messages: "captions file"
+ * @param longest bytes at most: as many as a text of Node may have, about 512 MiB
  */
-export async function readTextFile(path: string, what: string): Promise<string> {
+export async function readTextFile(
+  path: string,
+  what: string,
+  longest = constants.MAX_STRING_LENGTH,
+): Promise<string> {
   let bytes: Buffer;
   try {
     bytes = await readFile(path);
@@ -36,6 +42,12 @@ export async function readTextFile(path: string, what: string): Promise<string> 
     });
   }
   if (bytes.length === 0) throw new UserError(`The ${what} ${path} is empty.`);
+  if (bytes.length > longest) {
+    throw new UserError(
+      `The ${what} ${path} has ${bytes.length} bytes; at most ${longest} can be read, for it becomes one text.`,
+      { hint: 'Cut it into one file for each split, or leave captions out.' },
+    );
+  }
   const utf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
   if (utf16) {
     throw new UserError(`The ${what} ${path} is UTF-16; UTF-8 is read.`, {
