@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { dataSchema, textSchema, type DataConfig, type TextConfig } from '../../config/index.js';
 import { silentLog, type Log } from '../../core/index.js';
@@ -145,6 +145,12 @@ describe('is made anew', () => {
     expect(await isMadeAnew()).toBe(false);
     writeFileSync(at('images/other.txt'), 'changes the time of the folder');
     expect(await isMadeAnew()).toBe(false);
+  });
+
+  it('not for the same paths from another working directory', async () => {
+    const here = relative('.', at('captions.csv'));
+    expect(await isMadeAnew({ data: data({ captions: here }), text })).toBe(false);
+    expect(packs()).toHaveLength(1);
   });
 
   it('for other captions, also of the same length', async () => {

@@ -99,8 +99,9 @@ export class Corpus {
  */
 export async function openCorpus(config: CorpusConfig, options: CorpusOptions): Promise<Corpus> {
   const { log, signal, cacheDirectory } = options;
-  // Paths are relative to the working directory.
-  const key = canonicalJson([resolve('.'), config.data, config.text]);
+  const { images, captions, splits } = config.data;
+  const paths = { images: resolve(images), captions: resolved(captions), splits: resolved(splits) };
+  const key = canonicalJson([{ ...config.data, ...paths }, config.text]);
   const name = createHash('sha256').update(key).digest('hex').slice(0, 16);
   const path = join(cacheDirectory, 'captions', `${config.data.format}-${name}.pack`);
   const known = await reopen(path, config, log);
@@ -113,6 +114,12 @@ export async function openCorpus(config: CorpusConfig, options: CorpusOptions): 
   } finally {
     lock.release();
   }
+}
+
+/** Relative paths are relative to the working directory. */
+function resolved(paths: string | Record<string, string | undefined> | undefined): unknown {
+  if (typeof paths !== 'object') return paths && resolve(paths);
+  return Object.fromEntries(Object.entries(paths).map(([split, path]) => [split, path && resolve(path)]));
 }
 
 /** The corpus as it was made before; undefined where it has to be made. */
