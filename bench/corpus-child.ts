@@ -15,6 +15,8 @@ export interface CorpusChild {
 export interface Observed {
   /** Seconds from the start of the process to the first step. */
   startup: number;
+  /** Seconds of processors that took: what others compute does not count. */
+  processor: number;
   /** Bytes, behind the last step. */
   rss: number;
   /** Bytes, the most so far. */
@@ -25,7 +27,7 @@ export interface Observed {
 
 async function observe({ config, cache, steps }: CorpusChild): Promise<Observed> {
   const controller = new AbortController();
-  const observed: Observed = { startup: 0, rss: 0, peak: 0, wordsPerSecond: 0 };
+  const observed: Observed = { startup: 0, processor: 0, rss: 0, peak: 0, wordsPerSecond: 0 };
   const end = () => {
     observed.rss = process.memoryUsage.rss();
     observed.peak = 1024 * process.resourceUsage().maxRSS;
@@ -37,6 +39,8 @@ async function observe({ config, cache, steps }: CorpusChild): Promise<Observed>
     progress(title) {
       if (!title.startsWith('epoch')) return { update() {}, end() {} };
       observed.startup = performance.now() / 1000;
+      const { user, system } = process.cpuUsage();
+      observed.processor = (user + system) / 1e6;
       if (steps === 0) end();
       return { update: (done) => done === steps && end(), end() {} };
     },

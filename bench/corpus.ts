@@ -33,19 +33,20 @@ export async function measureCorpus({ sizes, steps, repeats }: CorpusOptions): P
     for (let repeat = 0; repeat < repeats; repeat++) {
       for (const [i, size] of sizes.entries()) {
         const own = join(folder, String(size));
-        seen[i].push(await start({ config: corpusConfig(own), cache: join(own, 'cache'), steps }));
+        const one = await start({ config: corpusConfig(own), cache: join(own, 'cache'), steps });
+        console.error(`${size.toLocaleString('en')} images, ${repeat + 1} of ${repeats}: ${describe(one)}`);
+        seen[i].push(one);
       }
     }
     const of = (i: number, what: keyof Observed) => median(seen[i].map((one) => one[what]));
     const facts = sizes.map((size, i) => {
-      const speeds = seen[i].map(({ wordsPerSecond }) => wordsPerSecond.toFixed(0)).join(', ');
-      return [
-        `${size.toLocaleString('en')} images:`,
-        `start-up ${of(i, 'startup').toFixed(1)} s, ` +
-          `RSS ${(of(i, 'rss') / MiB).toFixed(0)} MiB (peak ${(of(i, 'peak') / MiB).toFixed(0)}), ` +
-          `${of(i, 'wordsPerSecond').toFixed(0)} words/s (${speeds}); ` +
-          `prepared in ${prepared[i].startup.toFixed(0)} s with ${(prepared[i].peak / MiB).toFixed(0)} MiB\n   `,
-      ] as const;
+      const { startup, peak } = prepared[i];
+      const middle: Observed = {
+        ...{ startup: of(i, 'startup'), processor: of(i, 'processor') },
+        ...{ rss: of(i, 'rss'), peak: of(i, 'peak'), wordsPerSecond: of(i, 'wordsPerSecond') },
+      };
+      const before = `prepared in ${startup.toFixed(0)} s with ${(peak / MiB).toFixed(0)} MiB`;
+      return [`${size.toLocaleString('en')} images:`, `${describe(middle)}; ${before}\n   `] as const;
     });
     const last = sizes.length - 1;
     return {
@@ -55,6 +56,13 @@ export async function measureCorpus({ sizes, steps, repeats }: CorpusOptions): P
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function describe({ startup, processor, rss, peak, wordsPerSecond }: Observed): string {
+  return (
+    `start-up ${startup.toFixed(1)} s (${processor.toFixed(1)} s of processors), RSS ${(rss / MiB).toFixed(0)} MiB ` +
+    `(peak ${(peak / MiB).toFixed(0)}), ${wordsPerSecond.toFixed(0)} words/s`
+  );
 }
 
 /** Makes a data set up; a training of no step then packs its captions and checks its store. */
