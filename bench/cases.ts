@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { allreduceCases } from './allreduce-cases.js';
 import type { CaptionsOptions } from './captions.js';
+import type { CorpusOptions } from './corpus.js';
 import type { EncodingOptions } from './encoding.js';
 import type { EpochOptions } from './epoch.js';
 import type { FinetuningOptions } from './finetuning.js';
@@ -43,6 +44,8 @@ export interface CaseInputs {
   checkpoint: string;
   /** Images of the bench of shards. */
   shardImages: number;
+  /** Images of each data set of the bench of corpora. */
+  corpusImages: number[];
 }
 
 /** Soft attention at the original's sizes; 5,910 is the size of its vocabulary. */
@@ -82,6 +85,7 @@ export const benches = [
   'shards',
   'cost-model',
   'allreduce',
+  'corpus',
 ] as const;
 
 export function allCases(inputs: CaseInputs): Case[] {
@@ -109,6 +113,7 @@ export function allCases(inputs: CaseInputs): Case[] {
     shardsCase(inputs),
     ...costCases(),
     ...allreduceCases(),
+    corpusCase(inputs),
     {
       bench: 'startup',
       label: 'caption one photo, process start to end',
@@ -339,4 +344,15 @@ function shardsCase({ checkpoint, images, shardImages, drawn }: CaseInputs): Cas
 
 export function defaultCheckpoint(root: string): string {
   return join(root, 'checkpoints', 'flickr8k-mobilenetv3-attention');
+}
+
+function corpusCase({ corpusImages: sizes }: CaseInputs): Case {
+  return {
+    bench: 'corpus',
+    label: `memory of a training, ${[...new Set([sizes[0], sizes.at(-1)!])].map((size) => size.toLocaleString('en')).join(' to ')} images`,
+    unit: 'bytes of RSS an image',
+    larger: false,
+    options: { sizes, steps: 200, repeats: 3 } satisfies CorpusOptions,
+    peers: [],
+  };
 }

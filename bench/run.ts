@@ -1,8 +1,8 @@
 /**
  * Measures showtell, on request side by side with PyTorch:
  *
- *   npm run bench -- [training|finetuning|encoding|captions|startup|memory|metrics|serving|shards|allreduce|cost-model ..] [--json FILE] [--peer PYTHON] [--rounds N]
- *                    [--images DIR] [--checkpoint DIR] [--shard-images N]
+ *   npm run bench -- [training|finetuning|encoding|captions|startup|memory|metrics|serving|shards|allreduce|cost-model|corpus ..] [--json FILE] [--peer PYTHON] [--rounds N]
+ *                    [--images DIR] [--checkpoint DIR] [--shard-images N] [--corpus-images N,N,..]
  *                    [--core-hour PRICE] [--exchange-rate GBYTES] [--bucket MIB]
  *
  * Every case runs in a process of its own, after a warm-up; the table shows medians and quartiles over all repeats.
@@ -46,6 +46,7 @@ function readArguments(root: string) {
       'core-hour': { type: 'string' },
       'exchange-rate': { type: 'string' },
       bucket: { type: 'string' },
+      'corpus-images': { type: 'string' },
     },
   });
   const unknown = positionals.filter((name) => !(benches as readonly string[]).includes(name));
@@ -62,10 +63,19 @@ function readArguments(root: string) {
     if (!(value > 0 && value < Infinity)) throw new Error(`--${name} ${values[name]}: expected more than 0`);
     return value;
   };
+  const corpusImages = (values['corpus-images'] ?? '10000,100000,1000000').split(',').map(Number);
+  if (!corpusImages.every((count) => Number.isInteger(count) && count > 0)) {
+    throw new Error(
+      `--corpus-images ${values['corpus-images']}: expected numbers of 1 or more, as 10000,100000`,
+    );
+  }
   if (values.images && !existsSync(values.images)) throw new Error(`there is no folder ${values.images}`);
   return {
+    // A million images take a quarter of an hour: only where they are asked for.
     names:
-      positionals.length > 0 ? positionals : benches.filter((name) => name !== 'allreduce' || hasMpirun()),
+      positionals.length > 0
+        ? positionals
+        : benches.filter((name) => name !== 'corpus' && (name !== 'allreduce' || hasMpirun())),
     json: values.json,
     peer: values.peer,
     rounds,
@@ -73,6 +83,7 @@ function readArguments(root: string) {
     shardImages,
     coreHour: positive('core-hour', 0.04),
     exchange: { rate: 1e9 * positive('exchange-rate', 1), bucket: 2 ** 20 * positive('bucket', 16) },
+    corpusImages,
     checkpoint: values.checkpoint ? resolve(values.checkpoint) : defaultCheckpoint(root),
   };
 }
@@ -129,7 +140,11 @@ async function main(): Promise<void> {
     if (drawn && photos) await drawPhotos(images, DRAWN);
     const cases = allCases({
       ...{ root, images, drawn },
-      ...{ checkpoint: settings.checkpoint, shardImages: settings.shardImages },
+      ...{
+        checkpoint: settings.checkpoint,
+        shardImages: settings.shardImages,
+        corpusImages: settings.corpusImages,
+      },
     });
     const results: Result[] = [];
     for (const one of cases.filter(({ bench }) => settings.names.includes(bench))) {

@@ -16,6 +16,7 @@ const measures: Record<string, () => Promise<(options: never) => Promise<Measure
   shards: async () => (await import('./shards.js')).measureShards,
   'cost-model': async () => (await import('./steps.js')).measureSteps,
   allreduce: async () => (await import('./allreduce.js')).measureAllreduce,
+  corpus: async () => (await import('./corpus.js')).measureCorpus,
   memory: async () => (await import('./memory.js')).measureMemory,
 };
 

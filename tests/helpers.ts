@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect } from 'vitest';
 import { messageOf, Random } from '../src/core/index.js';
+import type { CaptionedImage, CaptionedImages } from '../src/data/index.js';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 
@@ -92,4 +93,13 @@ async function whyNoNative(options: { precision?: 'float32' | 'bfloat16' }): Pro
     if (wanted === 'native') throw error;
     return messageOf(error);
   }
+}
+
+/** Captions in memory, as the training takes them from a packed file. */
+export function inMemory(images: readonly CaptionedImage[]): CaptionedImages {
+  return {
+    length: images.length,
+    imageNames: () => images.map(({ image }) => image),
+    captionsOf: (image) => images[image].captions,
+  };
 }

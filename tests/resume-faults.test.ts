@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { prepareBackend } from '../src/backend/index.js';
 import { silentLog, UserError, type Log } from '../src/core/index.js';
+import { prepareTraining } from '../src/train/data.js';
 import { savedConfig, train } from '../src/train/index.js';
 import { runCommand } from './command-line.js';
 import { tinyConfig, writeTinyDataset } from './tiny.js';
@@ -52,6 +53,26 @@ beforeAll(async () => {
 });
 
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+it('goes on with a training from before captions were packed, by the fingerprint of then', async () => {
+  const output = copy('earlier');
+  const data = await prepareTraining(savedConfig(output), { log: silentLog, cacheDirectory });
+  const earlier = data.earlierFingerprint();
+  await data.close();
+  data.encoder.dispose();
+  data.decoder.dispose();
+  const file = join(output, 'state', 'state.json');
+  const fingerprint = () => (JSON.parse(readFileSync(file, 'utf8')) as { fingerprint: string }).fingerprint;
+  const write = (other: string) =>
+    writeFileSync(file, readFileSync(file, 'utf8').replace(fingerprint(), other));
+  expect(fingerprint()).toBe(data.fingerprint);
+  write(earlier);
+  const { entries } = await resume(output, 'training.epochs=3');
+  expect(entries.at(-1)).toMatchObject({ event: 'epoch', epoch: 3 });
+  expect(fingerprint()).toBe(data.fingerprint);
+  write(earlier.replace(/./g, '0'));
+  await expect(resume(output, 'training.epochs=4')).rejects.toThrow(/are not those that the training/);
+});
 
 describe('going on refuses', () => {
   it('to begin anew over checkpoints whose state is gone', async () => {

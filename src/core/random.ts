@@ -63,10 +63,12 @@ export class Random {
   }
 
   /** Shuffles in place (Fisher-Yates) and returns the array. */
-  shuffle<T>(items: T[]): T[] {
+  shuffle<A extends unknown[] | Int32Array>(items: A): A {
     for (let i = items.length - 1; i > 0; i--) {
       const j = this.integer(i + 1);
-      [items[i], items[j]] = [items[j], items[i]];
+      const item = items[i];
+      items[i] = items[j];
+      items[j] = item;
     }
     return items;
   }

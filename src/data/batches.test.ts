@@ -1,10 +1,47 @@
 import { describe, expect, it } from 'vitest';
-import { silentLog } from '../core/index.js';
-import { EpochBatches, type BatchOptions, type CaptionBatch } from './batches.js';
-import { encodeExamples, type EncodedImage } from './examples.js';
+import { Random, silentLog } from '../core/index.js';
+import { EpochBatches, packRows, type BatchOptions, type CaptionBatch, type CaptionRow } from './batches.js';
+import { CaptionEncoder, type Examples } from './examples.js';
 import { BOS, EOS, PAD, UNK, Vocabulary } from './vocabulary.js';
 
-describe('encodeExamples', () => {
+interface EncodedImage {
+  image: string;
+  captions: number[][];
+}
+
+function examplesOf(images: readonly EncodedImage[]): Examples {
+  const all = images.flatMap(({ captions }) => captions);
+  let captions = 0;
+  return {
+    first: Int32Array.from(images, (image) => (captions += image.captions.length) - image.captions.length),
+    counts: Int32Array.from(images, (image) => image.captions.length),
+    name: (image) => images[image].image,
+    targets: (caption) => all[caption],
+  };
+}
+
+/** The order of an epoch as it was defined before captions had numbers, and as trainings have gone on by since. */
+function epochByLists(images: readonly EncodedImage[], options: BatchOptions, epoch: number): CaptionBatch[] {
+  const { batchSize, captions: which, captionsPerImage = 1, seed } = options;
+  const most = Math.max(...images.map(({ captions }) => captions.length));
+  const size = which === 'all' ? Math.min(captionsPerImage, batchSize, most) : 1;
+  const choice = Random.for(seed, 'captions', epoch);
+  const groups: CaptionRow[][] = [];
+  for (const { image, captions } of images) {
+    const taken = which === 'all' ? [...captions] : [choice.pick(captions)];
+    if (size > 1 && size < taken.length) choice.shuffle(taken);
+    for (let at = 0; at < taken.length; at += size) {
+      groups.push(taken.slice(at, at + size).map((targets) => ({ image, targets })));
+    }
+  }
+  Random.for(seed, 'order', epoch).shuffle(groups);
+  const step = Math.floor(batchSize / size);
+  return Array.from({ length: Math.ceil(groups.length / step) }, (_, i) =>
+    packRows(groups.slice(i * step, (i + 1) * step).flat()),
+  );
+}
+
+describe('CaptionEncoder', () => {
   const vocabulary = Vocabulary.build([['dog', 'a', 'a', 'runs']], { minCount: 1, maxSize: null });
   const [a, dog, runs] = [4, 5, 6];
   const split = [
@@ -20,22 +57,20 @@ describe('encodeExamples', () => {
       info: (line: string) => lines.push(line),
       warn: (line: string) => lines.push(line),
     };
-    expect(encodeExamples(split, vocabulary, { tokenizer: 'letters', maxWords: 3 }, log)).toEqual([
-      {
-        image: '1',
-        captions: [
-          [a, dog, runs, EOS],
-          [a, UNK, EOS],
-        ],
-      },
-      {
-        image: '2',
-        captions: [
-          [a, a, a],
-          [a, a, a, EOS],
-        ],
-      },
+    const encoder = new CaptionEncoder(vocabulary, { tokenizer: 'letters', maxWords: 3 });
+    expect(split.map(({ image, captions }) => encoder.encode(image, captions))).toEqual([
+      [
+        [a, dog, runs, EOS],
+        [a, UNK, EOS],
+      ],
+      [
+        [a, a, a],
+        [a, a, a, EOS],
+      ],
+      [],
     ]);
+    expect(encoder.coverage).toBe(11 / 12);
+    encoder.report(log);
     expect(lines[0]).toMatch(/2 captions have no word .*first "\.\.\." of 1; 1 images have no caption left/);
     expect(lines[1]).toMatch(/1 captions are longer than 3 words/);
   });
@@ -44,14 +79,15 @@ describe('encodeExamples', () => {
 describe('EpochBatches', () => {
   // 7 images with 1..5 captions of different length; word ids are unique, so that each caption is recognised.
   let id = 4;
-  const examples: EncodedImage[] = Array.from({ length: 7 }, (_, i) => ({
+  const images: EncodedImage[] = Array.from({ length: 7 }, (_, i) => ({
     image: `image${i}`,
     captions: Array.from({ length: 1 + (i % 5) }, (_, j) => [
       ...Array.from({ length: 1 + ((3 * i + 5 * j) % 8) }, () => id++),
       EOS,
     ]),
   }));
-  const all = examples.flatMap(({ image, captions }) => captions.map((targets) => ({ image, targets })));
+  const examples = examplesOf(images);
+  const all = images.flatMap(({ image, captions }) => captions.map((targets) => ({ image, targets })));
   const options: BatchOptions = { batchSize: 4, captions: 'all', seed: 1 };
 
   const rowsOf = (batch: CaptionBatch) =>
@@ -108,7 +144,7 @@ describe('EpochBatches', () => {
     const seen = new Set<string>();
     for (let epoch = 0; epoch < 60; epoch++) {
       const rows = epochOf(epoch, one).flatMap(rowsOf);
-      expect(rows.map(({ image }) => image).sort()).toEqual(examples.map(({ image }) => image));
+      expect(rows.map(({ image }) => image).sort()).toEqual(images.map(({ image }) => image));
       for (const { targets } of rows) seen.add(targets.join());
     }
     // The chance that one of 18 captions, each with at least 1/5 an epoch, never comes: 18 * 0.8^60 = 3e-5.
@@ -140,12 +176,38 @@ describe('EpochBatches', () => {
     // More than a batch holds: as many as it does.
     expect(epochOf(1, { captionsPerImage: 100 }).every(({ size }) => size <= 4)).toBe(true);
     // More than any image has: all of each, and as many images as fit.
-    const most = Math.max(...examples.map(({ captions }) => captions.length));
+    const most = Math.max(...images.map(({ captions }) => captions.length));
     const [first] = epochOf(1, { batchSize: 3 * most, captionsPerImage: 100 });
     expect(first.images).toHaveLength(3);
   });
 
+  it.each([
+    {},
+    { batchSize: 3 },
+    { captions: 'one-per-image' },
+    { captionsPerImage: 2 },
+    { captionsPerImage: 3, batchSize: 7 },
+    { captionsPerImage: 9, batchSize: 10 },
+  ] as Partial<BatchOptions>[])('keeps to the order of earlier trainings, with %o', (more) => {
+    for (const seed of [1, 2]) {
+      const given = { ...options, seed, ...more };
+      for (let epoch = 1; epoch < 6; epoch++) {
+        expect(epochOf(epoch, given)).toEqual(epochByLists(images, given, epoch));
+      }
+    }
+  });
+
+  it('passes over images without captions as if they were not there', () => {
+    const bare = { image: 'bare', captions: [] };
+    const more = [bare, ...images.slice(0, 3), bare, bare, ...images.slice(3), bare];
+    for (const captions of ['all', 'one-per-image'] as const) {
+      const given = { ...options, captions, captionsPerImage: 2 };
+      const batches = new EpochBatches(examplesOf(more), given);
+      expect([...batches.epoch(1)]).toEqual(epochByLists(images, given, 1));
+    }
+  });
+
   it('refuses to have nothing', () => {
-    expect(() => new EpochBatches([], options)).toThrow(/no caption to learn from/);
+    expect(() => new EpochBatches(examplesOf([]), options)).toThrow(/no caption to learn from/);
   });
 });

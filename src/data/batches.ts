@@ -3,7 +3,7 @@
  * resumed training sees what the uninterrupted one would have seen.
  */
 import { Random, UserError } from '../core/index.js';
-import type { EncodedImage } from './examples.js';
+import type { Examples } from './examples.js';
 import { BOS, PAD } from './vocabulary.js';
 
 /** Captions of one step, by falling length: at step t the first rows are those that still run. */
@@ -44,24 +44,26 @@ export interface BatchOptions {
 export class EpochBatches {
   /** batches an epoch */
   readonly count: number;
+  /** groups of captions an epoch */
+  private readonly groups: number;
   private readonly captionsPerImage: number;
   private readonly groupsPerBatch: number;
 
   constructor(
-    private readonly examples: readonly EncodedImage[],
+    private readonly examples: Examples,
     private readonly options: BatchOptions,
   ) {
-    if (examples.length === 0) {
+    const { batchSize, captions, captionsPerImage = 1 } = options;
+    const most = examples.counts.reduce((max, count) => Math.max(max, count), 0);
+    if (most === 0) {
       throw new UserError('The training split has no caption to learn from.', {
         hint: 'Check data.splits.train, data.captions and text.tokenizer.',
       });
     }
-    const { batchSize, captions, captionsPerImage = 1 } = options;
-    const most = examples.reduce((max, { captions: { length } }) => Math.max(max, length), 1);
     this.captionsPerImage = captions === 'all' ? Math.min(captionsPerImage, batchSize, most) : 1;
     this.groupsPerBatch = Math.floor(batchSize / this.captionsPerImage);
-    const groups = examples.reduce((sum, { captions: { length } }) => sum + this.groupsOf(length), 0);
-    this.count = Math.ceil(groups / this.groupsPerBatch);
+    this.groups = examples.counts.reduce((sum, count) => sum + this.groupsOf(count), 0);
+    this.count = Math.ceil(this.groups / this.groupsPerBatch);
   }
 
   /** Of the same captions: one random one of each of `images` images. */
@@ -75,7 +77,8 @@ export class EpochBatches {
 
   /** Into how many groups the captions of an image fall. */
   private groupsOf(captions: number): number {
-    return this.options.captions === 'all' ? Math.ceil(captions / this.captionsPerImage) : 1;
+    if (this.options.captions === 'all') return Math.ceil(captions / this.captionsPerImage);
+    return captions > 0 ? 1 : 0;
   }
 
   /**
@@ -84,29 +87,73 @@ export class EpochBatches {
    * @param from first batch given; those before it cost nothing
    */
   *epoch(epoch: number, from = 0): Generator<CaptionBatch> {
-    const groups = this.drawGroups(epoch);
+    const drawn = this.drawGroups(epoch);
     const step = this.groupsPerBatch;
-    for (let start = from * step; start < groups.length; start += step) {
-      yield packRows(groups.slice(start, start + step).flat());
+    for (let start = from * step; start < this.groups; start += step) {
+      const rows: CaptionRow[] = [];
+      for (const group of drawn.groups.subarray(start, start + step)) this.addRows(rows, group, drawn.order);
+      yield packRows(rows);
     }
   }
 
-  /** Captions of one image each, in random order. */
-  private drawGroups(epoch: number): CaptionRow[][] {
+  /** Captions of one image each, in random order. Numbers only: of a million images they take 20 MB. */
+  private drawGroups(epoch: number): DrawnGroups {
     const { captions: which, seed } = this.options;
+    const { first, counts } = this.examples;
     const size = this.captionsPerImage;
-    const groups: CaptionRow[][] = [];
+    const groups = new Int32Array(this.groups);
+    const order = size > 1 ? numbersTo(first.at(-1)! + counts.at(-1)!) : null;
     const choice = Random.for(seed, 'captions', epoch);
-    for (const { image, captions } of this.examples) {
-      const taken = which === 'all' ? [...captions] : [choice.pick(captions)];
-      // Not always the same ones together.
-      if (size > 1 && size < taken.length) choice.shuffle(taken);
-      for (let start = 0; start < taken.length; start += size) {
-        groups.push(taken.slice(start, start + size).map((targets) => ({ image, targets })));
+    let drawn = 0;
+    for (let image = 0; image < counts.length; image++) {
+      const [start, count] = [first[image], counts[image]];
+      if (count === 0) continue;
+      if (which !== 'all') {
+        groups[drawn++] = start + choice.integer(count);
+        continue;
       }
+      // Not always the same ones together.
+      if (order && size < count) choice.shuffle(order.subarray(start, start + count));
+      for (let at = 0; at < count; at += size) groups[drawn++] = start + at;
     }
-    return Random.for(seed, 'order', epoch).shuffle(groups);
+    return { groups: Random.for(seed, 'order', epoch).shuffle(groups), order };
   }
+
+  /** Adds the captions of the group that begins at `start`. */
+  private addRows(rows: CaptionRow[], start: number, order: Int32Array | null): void {
+    const { first, counts } = this.examples;
+    const number = lastAtMost(first, start);
+    const image = this.examples.name(number);
+    const end = Math.min(start + this.captionsPerImage, first[number] + counts[number]);
+    for (let at = start; at < end; at++) {
+      rows.push({ image, targets: this.examples.targets(order ? order[at] : at) });
+    }
+  }
+}
+
+interface DrawnGroups {
+  /** where each group begins */
+  groups: Int32Array;
+  /** the captions in the order in which groups take them; null: that of their numbers */
+  order: Int32Array | null;
+}
+
+function numbersTo(end: number): Int32Array {
+  const numbers = new Int32Array(end);
+  for (let i = 0; i < end; i++) numbers[i] = i;
+  return numbers;
+}
+
+/** The last index whose value is at most `bound`, of values that rise. */
+function lastAtMost(values: Int32Array, bound: number): number {
+  let low = 0;
+  let high = values.length;
+  while (high - low > 1) {
+    const middle = (low + high) >>> 1;
+    if (values[middle] <= bound) low = middle;
+    else high = middle;
+  }
+  return low;
 }
 
 /** A caption as a batch takes it. */

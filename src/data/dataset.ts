@@ -15,13 +15,30 @@ export interface Dataset {
 
 /** Reads all splits there are. @throws UserError where splits share images, unless the config lets them */
 export async function readDataset(config: DataConfig, log: Log): Promise<Dataset> {
+  return (await readSplits(config, log)).dataset;
+}
+
+/** As `readDataset`, with the images that the lists name but whose file is not there. */
+export async function readSplits(
+  config: DataConfig,
+  log: Log,
+): Promise<{ dataset: Dataset; missing: string[] }> {
   const source = await openCaptions(config);
   const files = await ImageFolder.open(config.images);
-  const read = async (name: SplitName) => present(await source.split(name, log), name, config, files, log);
+  const missing: string[] = [];
+  const read = async (name: SplitName) => {
+    const listed = await source.split(name, log);
+    const kept = present(listed, name, config, files, log);
+    if (kept.length < listed.length) {
+      const known = new Set(kept);
+      missing.push(...listed.filter((item) => !known.has(item)).map(({ image }) => image));
+    }
+    return kept;
+  };
   const dataset: Dataset = { train: await read('train'), validation: await read('validation') };
   if ((await source.splits()).includes('test')) dataset.test = await read('test');
   await checkShared(dataset, config, log);
-  return dataset;
+  return { dataset, missing };
 }
 
 /** Reads one split alone; the lists of the others need not exist. */

@@ -3,6 +3,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -57,8 +58,8 @@ function options(images: string[], more: Partial<FeatureStoreOptions> = {}): Fea
   };
 }
 
-function greyOf(store: FeatureStore, image: string): number {
-  const features = store.read([image]);
+async function greyOf(store: FeatureStore, image: string): Promise<number> {
+  const features = await store.read([image]);
   expect(features.length).toBe(8);
   for (let i = 0; i < 8; i++) expect(features[i]).toBe(i % 2 ? -features[0] : features[0]);
   // half precision has 11 significant bits: 255 * 2^-12 is below the distance of two grey values
@@ -69,7 +70,7 @@ function greyOf(store: FeatureStore, image: string): number {
 async function openAndCheck(greys: Record<string, number>, more: Partial<FeatureStoreOptions> = {}) {
   encodedImages = 0;
   const store = await FeatureStore.openOrBuild(options(Object.keys(greys), more));
-  for (const [name, value] of Object.entries(greys)) expect(greyOf(store, name)).toBe(value);
+  for (const [name, value] of Object.entries(greys)) expect(await greyOf(store, name)).toBe(value);
   store.close();
   return encodedImages;
 }
@@ -99,10 +100,10 @@ describe('FeatureStore', () => {
   it('reads several images in the order asked for, repeated ones too', async () => {
     const store = await FeatureStore.openOrBuild(options(Object.keys(greys)));
     const order = ['image5.png', 'image0.png', 'image5.png'];
-    const features = store.read(order);
+    const features = await store.read(order);
     expect(order.map((_, i) => Math.round(features[i * 8] * 255))).toEqual([110, 10, 110]);
     expect(store.has('image5.png')).toBe(true);
-    expect(() => store.read(['other.png'])).toThrow(/no image other\.png/);
+    await expect(store.read(['other.png'])).rejects.toThrow(/no image other\.png/);
     store.close();
   });
 
@@ -190,7 +191,7 @@ describe('FeatureStore', () => {
     const store = await FeatureStore.openOrBuild(options(images, { onBadImage: 'skip' }));
     expect(store.skipped.map(({ image }) => image)).toEqual(['broken.png', 'absent.png']);
     expect(store.has('broken.png')).toBe(false);
-    expect(greyOf(store, 'image1.png')).toBe(30);
+    expect(await greyOf(store, 'image1.png')).toBe(30);
     expect(lines).toContain('2 of 4 images were left out.');
     store.close();
     const none = options(['absent.png'], { onBadImage: 'skip' });
@@ -215,7 +216,7 @@ describe('FeatureStore', () => {
     const stores = await Promise.all([FeatureStore.openOrBuild(slow), FeatureStore.openOrBuild(slow)]);
     expect(encodedImages).toBe(8);
     for (const store of stores) {
-      for (const [name, value] of Object.entries(greys)) expect(greyOf(store, name)).toBe(value);
+      for (const [name, value] of Object.entries(greys)) expect(await greyOf(store, name)).toBe(value);
       store.close();
     }
     expect(lines.join('\n')).toMatch(/Another process .* builds this feature store/);
@@ -231,6 +232,71 @@ describe('FeatureStore', () => {
     await writeGrey('image0.png', 99);
     writeFileSync(file('lock'), JSON.stringify({ pid: process.pid, host: hostname(), token: 'x' }));
     expect(await openAndCheck({ 'image0.png': 99 })).toBe(1);
+  });
+
+  describe('with images that were looked at already', () => {
+    const known = { imageSet: 'a1b2' };
+    const seal = () => file('checked-a1b2.pack');
+
+    /** Changes a file of a store that was checked, and leaves it the time it had then. */
+    async function changeUnseen(name: string, change: (bytes: Buffer) => void): Promise<void> {
+      utimesSync(file(name), 1, 1);
+      await openAndCheck(greys, known);
+      const bytes = readFileSync(file(name));
+      change(bytes);
+      writeFileSync(file(name), bytes);
+      utimesSync(file(name), 1, 1);
+    }
+
+    it('is not checked again, nor is its journal read', async () => {
+      expect(await openAndCheck(greys)).toBe(8);
+      await changeUnseen('journal.txt', (journal) => journal.fill('x'));
+      // Who read it would encode everything again.
+      expect(await openAndCheck(greys, known)).toBe(0);
+      expect(await openAndCheck(greys)).toBe(8);
+    });
+
+    it.each(['journal.txt', 'shard-00000.f16'])('is checked when %s has changed', async (name) => {
+      await openAndCheck(greys, known);
+      const bytes = readFileSync(file(name));
+      bytes[20] ^= 1;
+      writeFileSync(file(name), bytes);
+      utimesSync(file(name), 1, 1);
+      expect(await openAndCheck(greys, known)).toBe(1);
+      expect(await openAndCheck(greys, known)).toBe(0);
+    });
+
+    it('is checked when what was found is damaged, of other images or not there', async () => {
+      await openAndCheck(greys, known);
+      truncateSync(seal(), 100);
+      expect(await openAndCheck(greys, known)).toBe(0);
+      expect(statSync(seal()).size).toBeGreaterThan(100);
+      await writeGrey('image3.png', 250);
+      expect(await openAndCheck({ ...greys, 'image3.png': 250 }, { imageSet: 'a1b3' })).toBe(1);
+    });
+
+    it('notices a record that was damaged behind its back, and mends it the next time', async () => {
+      await openAndCheck(greys);
+      await changeUnseen('shard-00000.f16', (shard) => (shard[5 * 16] ^= 1));
+      await expect(openAndCheck(greys, known)).rejects.toThrow(/record of image\d\.png .* damaged or lost/);
+      expect(await openAndCheck(greys, known)).toBe(1);
+    });
+
+    it('leaves out what it left out before, and says so', async () => {
+      writeFileSync(join(folder, 'broken.png'), 'no image');
+      const images = ['image0.png', 'broken.png', 'image1.png'];
+      for (let start = 0; start < 2; start++) {
+        lines = [];
+        const store = await FeatureStore.openOrBuild(options(images, { ...known, onBadImage: 'skip' }));
+        expect(store.skipped.map(({ image }) => image)).toEqual(['broken.png']);
+        expect(images.map((image) => store.has(image))).toEqual([true, false, true]);
+        expect(await greyOf(store, 'image1.png')).toBe(30);
+        expect(lines.at(-1)).toBe('1 of 3 images were left out.');
+        store.close();
+      }
+      const strict = FeatureStore.openOrBuild(options(images, known));
+      await expect(strict).rejects.toThrow(/broken\.png cannot be decoded/);
+    });
   });
 
   it('stops waiting for a lock when told to', async () => {

@@ -4,18 +4,23 @@
  *   store.json     what the features are (store-manifest.ts)
  *   shard-*.f16    records of one size, appended (store-shards.ts)
  *   journal.txt    which image is which record (store-journal.ts)
+ *   checked-*.pack of which images all records are known to be whole (store-checked.ts)
  *   lock           held while a process writes (core/lock.ts)
  * A process that is killed loses at most a batch and two seconds' work. Memory holds the index, never the features.
  * Several processes may share out the encoding; rank 0 alone writes.
  */
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { crc32 } from 'node:zlib';
 import type { ImageConfig } from '../config/index.js';
 import { halfTable, Lock, UserError, type Log } from '../core/index.js';
+import type { ImageNames } from './image-folder.js';
 import { BadImages, type SkippedImage } from './image-loader.js';
+import { CheckedImages } from './store-checked.js';
 import { encodeShare, noTeam, type EncodedBatch, type FileFacts, type Team } from './store-encoder.js';
 import { Journal } from './store-journal.js';
 import { openStoreFolder, type FeatureKey } from './store-manifest.js';
+import { StoreRecords } from './store-records.js';
 import { Shards } from './store-shards.js';
 import { KnownContents, StoreWriter } from './store-writer.js';
 
@@ -24,7 +29,9 @@ export interface FeatureStoreOptions {
   directory: string;
   key: FeatureKey;
   /** file names relative to imageDirectory */
-  images: readonly string[];
+  images: ImageNames;
+  /** what the images are known by, where their sizes and times have been looked at already */
+  imageSet?: string;
   imageDirectory: string;
   imageConfig: ImageConfig;
   /** of one image, for instance [7, 7, 576] */
@@ -43,10 +50,12 @@ export interface FeatureStoreOptions {
 
 export class FeatureStore {
   readonly featureShape: number[];
-  private readonly positions = new Map<string, number>();
+  private records: StoreRecords;
   private readonly bad: BadImages;
   private readonly team: Team;
-  private halves = new Uint16Array(0);
+  private readonly checked: CheckedImages | null;
+  /** Of reads that are done, for those to come. */
+  private readonly spare: Uint16Array[] = [];
 
   private constructor(
     private readonly options: FeatureStoreOptions,
@@ -54,6 +63,8 @@ export class FeatureStore {
     private readonly shards: Shards,
   ) {
     this.featureShape = [...options.featureShape];
+    this.records = StoreRecords.empty(options.images.length);
+    this.checked = options.imageSet ? new CheckedImages(folder, options.imageSet, options.images) : null;
     this.bad = new BadImages(options.onBadImage, options.log);
     this.team = options.team ?? noTeam;
   }
@@ -64,16 +75,31 @@ export class FeatureStore {
     const shards = new Shards(folder, manifest.recordBytes, manifest.recordsPerShard);
     const store = new FeatureStore(options, folder, shards);
     try {
-      const images = [...new Set(options.images)];
-      const missing = store.locate(images, store.checkedJournal(images));
-      const counts = store.team.gather(String(missing.length));
-      if (counts.some((count) => count !== '0')) await store.build(images, missing);
-      store.bad.finish(images.length);
+      if (!store.reopen()) await store.checkAndBuild();
+      store.bad.finish(options.images.length);
       return store;
     } catch (error) {
       store.close();
       throw error;
     }
+  }
+
+  /** Takes what an earlier start found out, where all processes can. */
+  private reopen(): boolean {
+    const known = this.checked?.read();
+    const all = this.team.gather(known ? 'known' : '');
+    if (!known || all.includes('')) return false;
+    this.records = known.records;
+    for (const { image, reason } of known.skipped) this.bad.add(image, new UserError(reason));
+    return true;
+  }
+
+  private async checkAndBuild(): Promise<void> {
+    const images = [...new Set(this.options.images)];
+    const missing = this.locate(images, this.checkedJournal(images));
+    const counts = this.team.gather(String(missing.length));
+    if (counts.some((count) => count !== '0')) await this.build(images, missing);
+    if (this.team.rank === 0) this.checked?.write(this.records, this.bad.skipped);
   }
 
   /** Images that could not be used. */
@@ -82,36 +108,47 @@ export class FeatureStore {
   }
 
   has(image: string): boolean {
-    return this.positions.has(image);
+    return this.records.find(image) !== undefined;
   }
 
-  /** Features (B, ...featureShape) of B images, in a new array. */
-  read(images: readonly string[]): Float32Array {
+  /**
+   * Features (B, ...featureShape) of B images, in a new array. Read by other threads, several at a time, so that a disk that
+   * takes its time holds up nobody who asks ahead.
+   */
+  async read(images: readonly string[]): Promise<Float32Array> {
     const { recordBytes } = this.shards;
     const count = (images.length * recordBytes) / 2;
-    if (this.halves.length < count) this.halves = new Uint16Array(count);
-    const bytes = new Uint8Array(this.halves.buffer);
-    images.forEach((image, i) => {
-      const position = this.positions.get(image);
-      if (position === undefined) throw new Error(`the feature store ${this.folder} has no image ${image}`);
-      if (!this.shards.read(position, bytes, i * recordBytes)) throw this.torn(image);
-    });
+    const spare = this.spare.pop();
+    const halves = spare && spare.length >= count ? spare : new Uint16Array(count);
+    const bytes = new Uint8Array(halves.buffer);
+    const whole = await Promise.all(
+      images.map(async (image, i) => {
+        const record = this.records.find(image);
+        if (!record) throw new Error(`the feature store ${this.folder} has no image ${image}`);
+        const place = bytes.subarray(i * recordBytes, (i + 1) * recordBytes);
+        return (await this.shards.readAhead(record.position, place)) && crc32(place) === record.crc;
+      }),
+    );
+    const torn = whole.indexOf(false);
+    if (torn >= 0) throw this.torn(images[torn]);
     const table = halfTable();
-    const halves = this.halves;
     const features = new Float32Array(count); // (B, ...featureShape)
     for (let i = 0; i < count; i++) features[i] = table[halves[i]];
+    this.spare.push(halves);
     return features;
   }
 
   close(): void {
     this.shards.close();
-    this.positions.clear();
+    this.records = StoreRecords.empty(0);
   }
 
   private torn(image: string): UserError {
-    return new UserError(`The feature store ${this.folder} lost the record of ${image} while it was open.`, {
-      hint: 'Run the command again: what is missing is encoded anew.',
-    });
+    this.checked?.forget();
+    return new UserError(
+      `The record of ${image} in the feature store ${this.folder} was damaged or lost while the store was open.`,
+      { hint: 'Run the command again: what is missing is encoded anew.' },
+    );
   }
 
   /** The journal, without the records of `images` whose bytes are not what was written. */
@@ -131,7 +168,7 @@ export class FeatureStore {
       const known = journal.byPath.get(this.pathOf(image));
       const facts = this.factsOf(image);
       if (known?.size !== facts.size || known.mtimeMs !== facts.mtimeMs) return true;
-      this.positions.set(image, known.position);
+      this.records.set(image, known);
       return false;
     });
   }
@@ -195,7 +232,7 @@ export class FeatureStore {
     const { log, signal } = options;
     const known = new KnownContents(journal, shards);
     const pathOf = (image: string) => this.pathOf(image);
-    const writer = lock && new StoreWriter(journal, shards, known, lock, this.positions, pathOf);
+    const writer = lock && new StoreWriter(journal, shards, known, lock, this.records, pathOf);
     const share = encodeShare(images, {
       ...options,
       batchSize: options.batchSize ?? 64,

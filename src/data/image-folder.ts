@@ -4,6 +4,9 @@ import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { messageOf, UserError } from '../core/index.js';
 
+/** Names relative to the image folder, which can be gone through more than once. */
+export type ImageNames = Iterable<string> & { readonly length: number };
+
 export class ImageFolder {
   /** Names in each folder that was asked for, by its path relative to the image folder. */
   private readonly listed: Map<string, ReadonlySet<string>>;

@@ -1,12 +1,15 @@
 export { augments } from './augment.js';
 export * from './batches.js';
 export * from './check/index.js';
-export * from './dataset.js';
+export * from './corpus/index.js';
+export { readDataset, readSplit, type CaptionedImage, type Dataset, type SplitName } from './dataset.js';
 export * from './examples.js';
 export * from './feature-store.js';
 export * from './fetch/index.js';
 export { decodeImage, imageEndings, readImageFile, type RgbImage } from './image.js';
+export type { ImageNames } from './image-folder.js';
 export type { SkippedImage } from './image-loader.js';
+export * from './name-index.js';
 export * from './prefetch.js';
 export * from './preprocess.js';
 export * from './tables.js';

@@ -1,7 +1,10 @@
 /** Records of one size, numbered from 0, in files of at most about 128 MiB. */
-import { closeSync, fdatasyncSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, fstatSync, openSync, read, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
+
+const readAsync = promisify(read);
 
 const SHARD_BYTES = 128 * 2 ** 20;
 
@@ -30,6 +33,19 @@ export class Shards {
       const count = readSync(handle, into, offset + done, this.recordBytes - done, at);
       if (count === 0) return false;
       done += count;
+    }
+    return true;
+  }
+
+  /** As `read`, by another thread. @param into of one record */
+  async readAhead(position: number, into: Uint8Array): Promise<boolean> {
+    const handle = this.handle(Math.floor(position / this.perShard));
+    if (handle === undefined) return false;
+    const start = (position % this.perShard) * this.recordBytes;
+    for (let done = 0; done < into.length;) {
+      const { bytesRead } = await readAsync(handle, into, done, into.length - done, start + done);
+      if (bytesRead === 0) return false;
+      done += bytesRead;
     }
     return true;
   }

@@ -3,6 +3,7 @@ import { crc32 } from 'node:zlib';
 import { UserError, type Lock } from '../core/index.js';
 import type { EncodedBatch, Hashed } from './store-encoder.js';
 import type { Journal, StoredImage } from './store-journal.js';
+import type { StoreRecords } from './store-records.js';
 import type { Shards } from './store-shards.js';
 
 /** Milliseconds between two points from which an interrupted build goes on. */
@@ -46,7 +47,7 @@ export class StoreWriter {
     private readonly shards: Shards,
     private readonly known: KnownContents,
     private readonly lock: Lock,
-    private readonly positions: Map<string, number>,
+    private readonly records: StoreRecords,
     private readonly pathOf: (image: string) => string,
   ) {
     this.end = journal.end;
@@ -90,7 +91,7 @@ export class StoreWriter {
     this.lock.check();
     this.shards.sync();
     this.journal.append(this.uncommitted.map(({ entry }) => entry));
-    for (const { image, entry } of this.uncommitted) this.positions.set(image, entry.position);
+    for (const { image, entry } of this.uncommitted) this.records.set(image, entry);
     this.uncommitted = [];
     this.committed = performance.now();
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { floatsFromBytes, tf } from '../backend/index.js';
 import type { Config } from '../config/index.js';
 import type { Log } from '../core/index.js';
-import { FeatureStore, imageSize, type Team } from '../data/index.js';
+import { FeatureStore, imageSize, type ImageNames, type Team } from '../data/index.js';
 import type { Decoder, Encoder } from '../models/index.js';
 
 /** Gives the features of images by name. */
@@ -54,8 +54,7 @@ export function encodePixels(
 
 export function storeSource(store: FeatureStore): FeatureSource {
   return {
-    features: (images) =>
-      Promise.resolve(tf.tensor(store.read(images), [images.length, ...store.featureShape])),
+    features: async (images) => tf.tensor(await store.read(images), [images.length, ...store.featureShape]),
   };
 }
 
@@ -79,14 +78,16 @@ export function openFeatureStore(options: {
   /** null: the last */
   stage: string | null;
   kind: 'map' | 'pooled';
-  images: readonly string[];
+  images: ImageNames;
+  /** what they are known by, where their sizes and times have been looked at already */
+  imageSet?: string;
   log: Log;
   cacheDirectory: string;
   signal?: AbortSignal;
   /** the processes that open it together */
   team?: Team;
 }): Promise<FeatureStore> {
-  const { config, encoder, stage, kind, images, log, cacheDirectory, signal, team } = options;
+  const { config, encoder, stage, kind, images, imageSet, log, cacheDirectory, signal, team } = options;
   const [height, width] = imageSize(config.image);
   const [rows, columns, channels] = encoder.outputShape(height, width, stage);
   return FeatureStore.openOrBuild({
@@ -99,6 +100,7 @@ export function openFeatureStore(options: {
       image: config.image,
     },
     images,
+    imageSet,
     imageDirectory: config.data.images,
     imageConfig: config.image,
     featureShape: kind === 'pooled' ? [channels] : [rows * columns, channels],

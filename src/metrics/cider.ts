@@ -16,8 +16,10 @@ export class DocumentFrequencies {
   private frequencies = new Int32Array(1 << 12);
 
   /** @param references of each image */
-  constructor(references: readonly (readonly Tokens[])[]) {
+  constructor(references: Iterable<readonly Tokens[]>) {
+    let images = 0;
     for (const captions of references) {
+      images++;
       const seen = new Set<number>();
       for (const caption of captions) {
         for (const counts of this.table.count(caption)) for (const id of counts.keys()) seen.add(id);
@@ -29,7 +31,7 @@ export class DocumentFrequencies {
       }
       for (const id of seen) this.frequencies[id]++;
     }
-    this.images = references.length;
+    this.images = images;
   }
 
   readonly images: number;

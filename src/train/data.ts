@@ -3,15 +3,15 @@ import { createHash } from 'node:crypto';
 import type { Config } from '../config/index.js';
 import { UserError, type Log } from '../core/index.js';
 import {
-  encodeExamples,
   EpochBatches,
   imageSize,
-  readDataset,
+  openCorpus,
   readWordVectors,
   specialWords,
-  tokenize,
-  Vocabulary,
   type CaptionedImage,
+  type PackedExamples,
+  type PackedSplit,
+  type Vocabulary,
 } from '../data/index.js';
 import { alone, type World } from '../distributed/index.js';
 import {
@@ -32,10 +32,12 @@ export interface TrainingData {
   decoder: Decoder;
   sources: Sources;
   batches: EpochBatches;
-  train: CaptionedImage[];
+  train: PackedSplit;
   validation: CaptionedImage[];
   /** SHA-256 of what is trained on, and of the weights that it starts from. */
   fingerprint: string;
+  /** As trainings knew it that began before captions were packed; takes seconds for a million images. */
+  earlierFingerprint(): string;
   close(): Promise<void>;
 }
 
@@ -54,31 +56,15 @@ async function initialWeights({ encoder }: Config, options: DataOptions): Promis
   return readWeights(weights === 'torchvision' ? await pullWeights(name, options) : weights);
 }
 
-function fingerprintOf(parts: unknown[], state: StateDict | null): string {
-  const hash = createHash('sha256').update(JSON.stringify(parts));
+/** @param parts texts */
+function fingerprintOf(parts: Iterable<string>, state: StateDict | null): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
   for (const [name, { shape, data }] of state ?? []) {
     hash.update(JSON.stringify([name, shape]));
     hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
   return hash.digest('hex');
-}
-
-function buildVocabulary(
-  config: Config,
-  train: CaptionedImage[],
-  validation: CaptionedImage[],
-  log: Log,
-): Vocabulary {
-  const tokens = (split: CaptionedImage[]) =>
-    split.flatMap(({ captions }) => captions.map((caption) => tokenize(caption, config.text.tokenizer)));
-  const trainTokens = tokens(train);
-  const vocabulary = Vocabulary.build(trainTokens, config.text);
-  const percent = (captions: string[][]) => `${(100 * vocabulary.coverage(captions)).toFixed(1)} %`;
-  log.info(
-    `vocabulary: ${vocabulary.size} entries; it covers ${percent(trainTokens)} of the training words` +
-      ` and ${percent(tokens(validation))} of the validation words`,
-  );
-  return vocabulary;
 }
 
 /**
@@ -111,22 +97,38 @@ async function startWordVectors(
   return [hash.digest('hex')];
 }
 
+/** What `JSON.stringify([vocabulary, examples, validation, ...vectors])` gives, piece by piece. */
+function* asOneText(
+  vocabulary: Vocabulary,
+  examples: PackedExamples,
+  validation: readonly CaptionedImage[],
+  vectors: readonly string[],
+): Generator<string> {
+  yield `[${JSON.stringify(vocabulary)},[`;
+  let comma = '';
+  for (const example of examples.listed()) {
+    yield comma + JSON.stringify(example);
+    comma = ',';
+  }
+  yield `],${JSON.stringify([validation, ...vectors]).slice(1)}`;
+}
+
 /** Reads captions, builds the vocabulary and the models, and opens the feature store or the image cache. */
 export async function prepareTraining(config: Config, options: DataOptions): Promise<TrainingData> {
   const { log, signal, cacheDirectory, world = alone } = options;
-  const dataset = await readDataset(config.data, log);
-  const vocabulary = buildVocabulary(config, dataset.train, dataset.validation, log);
-
-  const state = await initialWeights(config, options);
-  const encoder = createEncoder({
-    name: config.encoder.name,
-    state,
-    train: config.encoder.train,
-    seed: config.seed,
-  });
+  const corpus = await openCorpus(config, options);
+  let encoder: Encoder | undefined;
   let decoder: Decoder | undefined;
   let sources: Sources | undefined;
   try {
+    const { vocabulary } = corpus;
+    const state = await initialWeights(config, options);
+    encoder = createEncoder({
+      name: config.encoder.name,
+      state,
+      train: config.encoder.train,
+      seed: config.seed,
+    });
     const [height, width] = imageSize(config.image);
     decoder = createDecoder({
       config: config.decoder,
@@ -135,42 +137,47 @@ export async function prepareTraining(config: Config, options: DataOptions): Pro
       seed: config.seed,
     });
     const vectors = await startWordVectors(config, decoder, vocabulary, log);
-    const names = (split: CaptionedImage[]) => split.map(({ image }) => image);
-    sources = await openSources({
+    const opened = await openSources({
       config,
       encoder,
       state,
       decoder,
-      train: names(dataset.train),
-      validation: names(dataset.validation),
+      corpus,
       log,
       signal,
       cacheDirectory,
       world,
     });
-    const opened = sources;
-    const present = (split: CaptionedImage[]) => split.filter(({ image }) => opened.has(image));
-    const train = present(dataset.train);
-    const validation = present(dataset.validation);
+    sources = opened;
+    const has = (image: string) => opened.has(image);
+    const { kept: train, others } = corpus.train.only(has);
+    const validation = corpus.validation.filter(({ image }) => has(image));
     for (const [name, split] of Object.entries({ train, validation })) {
       if (split.length === 0) throw new UserError(`no image of the ${name} split can be used`);
     }
     // From random weights, BatchNorm learns from the batch's images: the more different ones the better.
     const finetuned = encoder.trainedFrom !== null && state !== null;
-    const examples = encodeExamples(train, vocabulary, config.text, log);
+    const examples = corpus.examples(train);
     const batches = new EpochBatches(examples, {
       batchSize: config.training.batchSize,
       captions: config.training.captions,
       captionsPerImage: config.training.captionsPerImage ?? (finetuned ? config.training.batchSize : 1),
       seed: config.seed,
     });
-    const close = () => opened.close();
-    const fingerprint = fingerprintOf([vocabulary.toJSON(), examples, validation, ...vectors], state);
-    return { vocabulary, encoder, decoder, sources, batches, train, validation, fingerprint, close };
+    return {
+      ...{ vocabulary, encoder, decoder, sources, batches, train, validation },
+      fingerprint: fingerprintOf([JSON.stringify([corpus.content, others, ...vectors])], state),
+      earlierFingerprint: () => fingerprintOf(asOneText(vocabulary, examples, validation, vectors), state),
+      async close() {
+        await opened.close();
+        corpus.close();
+      },
+    };
   } catch (error) {
     await sources?.close();
-    encoder.dispose();
+    encoder?.dispose();
     decoder?.dispose();
+    corpus.close();
     throw error;
   }
 }

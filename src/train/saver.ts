@@ -63,7 +63,7 @@ export class Saver {
       },
       seconds,
       trainImages: data.train.length,
-      trainCaptions: data.train.reduce((sum, { captions }) => sum + captions.length, 0),
+      trainCaptions: data.train.captions,
     };
     output.check();
     const directory = join(config.output, name);

@@ -5,7 +5,7 @@
 import { tf } from '../backend/index.js';
 import type { Config } from '../config/index.js';
 import { UserError, type Log } from '../core/index.js';
-import { augments, imageSize, TrainingImages, type FeatureStore } from '../data/index.js';
+import { augments, imageSize, TrainingImages, type Corpus, type FeatureStore } from '../data/index.js';
 import {
   encodePixels,
   normalizePixels,
@@ -47,8 +47,7 @@ interface Context {
   /** The weights the encoder was made from; null: drawn from the seed. */
   state: StateDict | null;
   decoder: Decoder;
-  train: string[];
-  validation: string[];
+  corpus: Pick<Corpus, 'images' | 'imageSet' | 'train' | 'validation'>;
   log: Log;
   signal?: AbortSignal;
   cacheDirectory: string;
@@ -94,15 +93,16 @@ function checkTrainedStages({ encoder: { stage, train } }: Config, encoder: Enco
 }
 
 function openStore(
-  { config, decoder, train, validation, log, signal, cacheDirectory, world }: Context,
+  { config, decoder, corpus, log, signal, cacheDirectory, world }: Context,
   encoder: Encoder,
   output: { stage: string | null; kind: 'map' | 'pooled' } = {
     stage: config.encoder.stage,
     kind: decoder.features,
   },
 ): Promise<FeatureStore> {
-  const images = [...train, ...validation];
-  return openFeatureStore({ config, encoder, ...output, images, log, signal, cacheDirectory, team: world });
+  const { images, imageSet } = corpus;
+  const own = { config, encoder, ...output, log, signal, cacheDirectory };
+  return openFeatureStore({ ...own, images, imageSet, team: world });
 }
 
 /** The output of the encoder as it starts, for the epochs in which it does not change yet. */
@@ -119,9 +119,9 @@ async function openInitialStore(context: Context): Promise<Sources> {
 function fromStore(store: FeatureStore): Sources {
   const source: Source = {
     gives: 'features',
-    read(images) {
-      const features = store.read(images);
-      return Promise.resolve(() => tf.tensor(features, [images.length, ...store.featureShape]));
+    async read(images) {
+      const features = await store.read(images);
+      return () => tf.tensor(features, [images.length, ...store.featureShape]);
     },
   };
   const features = storeSource(store);
@@ -142,10 +142,10 @@ async function openLive(context: Context): Promise<Sources> {
     : fromMaps(context, after, await openStore(context, encoder, { stage: after, kind: 'map' }));
 }
 
-function openImages({ config, train, validation, log, signal }: Context): Promise<TrainingImages> {
+function openImages({ config, corpus, log, signal }: Context): Promise<TrainingImages> {
   return TrainingImages.open({
-    train,
-    validation,
+    train: [...corpus.train.imageNames()],
+    validation: corpus.validation.map(({ image }) => image),
     imageDirectory: config.data.images,
     imageConfig: config.image,
     augment: config.training.augment,
@@ -182,18 +182,18 @@ function fromImages({ config, encoder, decoder }: Context, images: TrainingImage
 /** From the maps of the last frozen stage. */
 function fromMaps({ config, encoder, decoder }: Context, after: string, store: FeatureStore): Sources {
   const shape = encoder.outputShape(...imageSize(config.image), after); // (H, W, C)
-  const maps = (images: readonly string[]) => {
-    const values = store.read(images);
+  const maps = async (images: readonly string[]) => {
+    const values = await store.read(images);
     return () => tf.tensor4d(values, [images.length, ...shape]);
   };
-  const source: Source = { gives: { after }, read: (images) => Promise.resolve(maps(images)) };
+  const source: Source = { gives: { after }, read: maps };
   const features: FeatureSource = {
-    features: (images) =>
-      Promise.resolve(
-        tf.tidy(() =>
-          poolForDecoder(encoder, decoder, encoder.forward(maps(images)(), config.encoder.stage, { after })),
-        ),
-      ),
+    async features(images) {
+      const input = await maps(images);
+      return tf.tidy(() =>
+        poolForDecoder(encoder, decoder, encoder.forward(input(), config.encoder.stage, { after })),
+      );
+    },
   };
   return {
     has: (image) => store.has(image),

@@ -5,7 +5,7 @@ import type { Config } from '../config/index.js';
 import { cacheDirectory, endProfile, silentLog, startProfile, UserError, type Log } from '../core/index.js';
 import { alone, type World } from '../distributed/index.js';
 import type { PullOptions } from '../models/index.js';
-import { prepareTraining } from './data.js';
+import { prepareTraining, type TrainingData } from './data.js';
 import { Journal } from './journal.js';
 import {
   beginOutput,
@@ -82,7 +82,7 @@ export async function train(config: Config, options: TrainOptions = {}): Promise
     });
     try {
       if (writes) checkSpace(output, config, data);
-      if (saved && saved.fingerprint !== data.fingerprint && !force) {
+      if (saved && !force && !isOf(saved.fingerprint, data)) {
         throw new UserError(
           `the captions, splits, images or initial weights are not those that the training in ${output} began with`,
           { hint: 'put them back, start anew in another directory, or insist with --force' },
@@ -121,6 +121,10 @@ export async function train(config: Config, options: TrainOptions = {}): Promise
     lock.release();
     unwatch?.();
   }
+}
+
+function isOf(fingerprint: string, data: TrainingData): boolean {
+  return fingerprint === data.fingerprint || fingerprint === data.earlierFingerprint();
 }
 
 /** @throws UserError for what several processes cannot train together */

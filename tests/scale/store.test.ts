@@ -41,7 +41,8 @@ const program = `
         return Float32Array.from({ length: count * 8 }, (_, i) => pixels[Math.floor(i / 8) * 12] / 256);
       },
     });
-    const greys = options.images.filter((image) => store.has(image)).map((image) => [image, ...store.read([image])]);
+    const greys = [];
+    for (const image of options.images) if (store.has(image)) greys.push([image, ...(await store.read([image]))]);
     const all = world.gather(JSON.stringify({ encoded, greys, skipped: store.skipped })).map((text) => JSON.parse(text));
     if (world.rank === 0) console.log(JSON.stringify(all));
     world.end();
@@ -116,7 +117,8 @@ async function builtByOne(cache: string): Promise<[string, ...number[]][]> {
     encode: (pixels, count) =>
       Float32Array.from({ length: count * 8 }, (_, i) => pixels[Math.floor(i / 8) * 12] / 256),
   });
-  const greys = images.map((image): [string, ...number[]] => [image, ...store.read([image])]);
+  const greys: [string, ...number[]][] = [];
+  for (const image of images) greys.push([image, ...(await store.read([image]))]);
   store.close();
   return greys;
 }

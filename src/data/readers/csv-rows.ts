@@ -26,16 +26,20 @@ export function rowProblem({ record }: CsvRow, header: readonly string[]): strin
 
 /** In one go; undefined when something is wrong, or a quoted field spans lines. */
 function parseWhole(text: string): CsvRow[] | undefined {
+  let spansLines = false;
   try {
     const rows = parse(text, {
       bom: true,
-      info: true,
+      // Not `info`, which keeps ten numbers a row.
+      on_record(record: string[], { lines }) {
+        spansLines ||= record.some((field) => /[\r\n]/.test(field));
+        return { record, line: lines } as unknown as string[];
+      },
       relax_column_count: true,
       skip_empty_lines: true,
       trim: true,
-    }) as unknown as { record: string[]; info: { lines: number } }[];
-    const spansLines = rows.some(({ record }) => record.some((field) => /[\r\n]/.test(field)));
-    return spansLines ? undefined : rows.map(({ record, info }) => ({ record, line: info.lines }));
+    }) as unknown as CsvRow[];
+    return spansLines ? undefined : rows;
   } catch {
     return undefined;
   }

@@ -6,6 +6,7 @@ import { addCaption, recordProblem, type CaptionReader, type CaptionsByImage } f
 export const flickrCsv: CaptionReader = {
   accepted:
     'CSV with the header image,caption and one record a line; a caption with a comma stands in double quotes',
+  lines: 'with header',
   read(text, file, bad) {
     const rows = csvRows(text, bad);
     const header = rows[0]?.record ?? [];

@@ -3,6 +3,7 @@ import { addCaption, recordProblem, type CaptionReader, type CaptionsByImage } f
 
 export const flickrToken: CaptionReader = {
   accepted: 'lines name#n<TAB>caption',
+  lines: 'plain',
   read(text, _file, bad) {
     const captions: CaptionsByImage = new Map();
     text.split(/\r\n|\n|\r/).forEach((content, i) => {

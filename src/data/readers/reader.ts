@@ -16,8 +16,10 @@ export interface CaptionRecords {
 export interface CaptionReader {
   /** What a file looks like, for error messages. */
   accepted: string;
+  /** Whether a record is a line, and the first one a header of them: files of such records may be of any length. */
+  lines?: 'plain' | 'with header';
   /**
-   * Reads one file.
+   * Reads one file, or a piece of it.
    * @param file its name, for messages
    * @param bad gets the records that cannot be read
    * @throws UserError for a file that is another thing altogether

@@ -4,7 +4,7 @@ import { tf } from '../../backend/index.js';
 import { trainingSchema } from '../../config/index.js';
 import { BOS, EOS, packRows, PAD, UNK, Vocabulary } from '../../data/index.js';
 import { createDecoder, type Decoder, type DecoderConfig } from '../../models/index.js';
-import { uniform } from '../../../tests/helpers.js';
+import { inMemory, uniform } from '../../../tests/helpers.js';
 import { crossEntropy } from './cross-entropy.js';
 import { CiderReward } from './reward.js';
 import { perCaption } from './rows.js';
@@ -133,7 +133,7 @@ export function objectiveCases(): void {
     });
 
     describe('self-critical training', () => {
-      const reward = new CiderReward(dataset, split);
+      const reward = new CiderReward(inMemory(dataset), split);
       const given: SelfCriticalOptions = {
         ...{ samples: 4, baseline: 'leave-one-out', crossEntropy: 0, dropout: false, maxWords: 5 },
         ...{ reward, vocabulary },

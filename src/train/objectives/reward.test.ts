@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { ciderD } from '../../metrics/index.js';
+import { inMemory } from '../../../tests/helpers.js';
+import { ciderD, DocumentFrequencies } from '../../metrics/index.js';
 import { shareOfRightWords } from './cross-entropy.js';
 import { CiderReward } from './reward.js';
 
@@ -8,7 +9,7 @@ const dataset = [
   { image: 'a', captions: ['a dog runs with a ball', 'the dog runs'] },
   { image: 'b', captions: ['two cats sit', 'cats on a mat'] },
 ];
-const reward = new CiderReward(dataset, split);
+const reward = new CiderReward(inMemory(dataset), split);
 const of = (image: string, text: string, finished: boolean) =>
   reward.of([{ image, words: split(text), finished }])[0];
 
@@ -27,6 +28,20 @@ it('gives the same whatever it was asked before', () => {
   const before = of('a', 'a dog runs', true);
   for (let i = 0; i < 100; i++) of('b', `never heard of ${i}`, true);
   expect(of('a', 'a dog runs', true)).toBe(before);
+});
+
+it('counts document frequencies over some of many images, and knows the captions of all', () => {
+  const more = ['c', 'd', 'e'].map((image) => ({ image, captions: [`a ${image} on the mat`] }));
+  const all = [...dataset, ...more];
+  const some = new CiderReward(inMemory(all), split, 2); // of every third: a and d
+  const counted = [dataset[0], more[1]].map(({ captions }) => captions.map((text) => split(`${text} <eos>`)));
+  const caption = 'a dog on the mat <eos>';
+  for (const { image, captions } of all) {
+    const references = captions.map((text) => split(`${text} <eos>`));
+    const frequencies = new DocumentFrequencies(counted);
+    const [expected] = ciderD([split(caption)], [references], { frequencies }).perImage;
+    expect(some.of([{ image, words: split('a dog on the mat'), finished: true }])).toEqual([expected]);
+  }
 });
 
 it('lets the share of right words fall', () => {
