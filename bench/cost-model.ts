@@ -40,8 +40,8 @@ const gigabits = (name: string, rate: number, reach: number, latency: number): L
 });
 
 /**
- * Rates are the standards'. MPI over TCP got half of a link of 1 Gb/s and of 0.1 Gb/s (docs/scale.md); that others, without TCP,
- * get 0.9 is an assumption, and latencies are orders of magnitude: 25 µs through the kernel's TCP, 2 µs without it.
+ * Rates are the standards'. That MPI gets half of them by TCP and 0.9 without it is an assumption, and latencies are orders of
+ * magnitude: 25 µs through the kernel's TCP, 2 µs without it.
  */
 export const links: readonly Link[] = [
   gigabits('Ethernet', 10, 0.5, 25e-6),

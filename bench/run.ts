@@ -82,7 +82,7 @@ function readArguments(root: string) {
     images: values.images && resolve(values.images),
     shardImages,
     coreHour: positive('core-hour', 0.04),
-    exchange: { rate: 1e9 * positive('exchange-rate', 1), bucket: 2 ** 20 * positive('bucket', 16) },
+    exchange: { rate: 1e9 * positive('exchange-rate', 1.25), bucket: 2 ** 20 * positive('bucket', 4) },
     corpusImages,
     checkpoint: values.checkpoint ? resolve(values.checkpoint) : defaultCheckpoint(root),
   };
