@@ -24,12 +24,6 @@ const VALIDATION = 100;
 const PER_FOLDER = 1000;
 const VOCABULARY = 2531;
 
-/** Paths in the folder of a made-up data set. */
-export interface MadeUp {
-  config: Config;
-  cache: string;
-}
-
 /** As the training is to be: a small LSTM, so that reading counts for more than it would with a large decoder. */
 export function corpusConfig(folder: string, photos = false): Config {
   const at = (name: string) => join(folder, photos ? 'photos' : '', name);

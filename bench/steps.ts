@@ -5,7 +5,7 @@ import { Random } from '../src/core/index.js';
 import { createDecoder, createEncoder } from '../src/models/index.js';
 import { crossEntropy } from '../src/train/objectives/index.js';
 import { TrainingStep } from '../src/train/step.js';
-import { peakMemory, type Measurement } from './measure.js';
+import { computedOn, peakMemory, type Measurement } from './measure.js';
 import { syntheticBatch, syntheticConfig, syntheticFeatures } from './synthetic.js';
 
 export interface StepsOptions {
@@ -68,12 +68,12 @@ export async function measureSteps(options: StepsOptions): Promise<Measurement> 
   }
   const trained = [...decoder.variables().values(), ...(wanted.trained ? encoder.variables().values() : [])];
   const parameters = trained.reduce((sum, { size }) => sum + size, 0);
-  const { name, version, threads } = backend;
   return {
     values: milliseconds,
     facts: {
       ...{ images, 'gradient bytes': 4 * parameters },
-      ...{ backend: name, version, threads, 'peak memory': peakMemory() },
+      ...computedOn(backend),
+      'peak memory': peakMemory(),
     },
   };
 }

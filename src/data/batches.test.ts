@@ -20,7 +20,7 @@ function examplesOf(images: readonly EncodedImage[]): Examples {
   };
 }
 
-/** The order of an epoch as it was defined before captions had numbers, and as trainings have gone on by since. */
+/** The order of an epoch, spelt out by lists of captions. */
 function epochByLists(images: readonly EncodedImage[], options: BatchOptions, epoch: number): CaptionBatch[] {
   const { batchSize, captions: which, captionsPerImage = 1, seed } = options;
   const most = Math.max(...images.map(({ captions }) => captions.length));
@@ -188,7 +188,7 @@ describe('EpochBatches', () => {
     { captionsPerImage: 2 },
     { captionsPerImage: 3, batchSize: 7 },
     { captionsPerImage: 9, batchSize: 10 },
-  ] as Partial<BatchOptions>[])('keeps to the order of earlier trainings, with %o', (more) => {
+  ] as Partial<BatchOptions>[])('keeps to the order that lists give, with %o', (more) => {
     for (const seed of [1, 2]) {
       const given = { ...options, seed, ...more };
       for (let epoch = 1; epoch < 6; epoch++) {

@@ -10,7 +10,7 @@
  * Several processes may share out the encoding; rank 0 alone writes.
  */
 import { statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { ImageConfig } from '../config/index.js';
 import { halfTable, Lock, UserError, type Log } from '../core/index.js';
@@ -48,6 +48,9 @@ export interface FeatureStoreOptions {
   team?: Team;
 }
 
+/** Images that are encoded together, unless an option says how many. */
+const BATCH = 64;
+
 export class FeatureStore {
   readonly featureShape: number[];
   private records: StoreRecords;
@@ -75,6 +78,7 @@ export class FeatureStore {
     const shards = new Shards(folder, manifest.recordBytes, manifest.recordsPerShard);
     const store = new FeatureStore(options, folder, shards);
     try {
+      store.checkSameStore();
       if (!store.reopen()) await store.checkAndBuild();
       store.bad.finish(options.images.length);
       return store;
@@ -82,6 +86,19 @@ export class FeatureStore {
       store.close();
       throw error;
     }
+  }
+
+  /** @throws UserError where processes would put other features into it than rank 0 */
+  private checkSameStore(): void {
+    const { images, onBadImage, batchSize = BATCH } = this.options;
+    const wanted = this.team.gather(
+      JSON.stringify([basename(this.folder), images.length, batchSize, onBadImage]),
+    );
+    const others = wanted.flatMap((own, rank) => (own === wanted[0] ? [] : [rank]));
+    if (others.length === 0) return;
+    throw new UserError(`rank ${others.join(', ')} wants other features than rank 0`, {
+      hint: 'all processes need the same images, encoder, weights, stage and image settings',
+    });
   }
 
   /** Takes what an earlier start found out, where all processes can. */
@@ -210,6 +227,8 @@ export class FeatureStore {
   }
 
   private locateWritten(images: readonly string[]): void {
+    // A network file system shows what another host appended to those who open the file again.
+    this.shards.close();
     const skipped = new Set(this.skipped.map(({ image }) => image));
     const written = Journal.read(join(this.folder, 'journal.txt'));
     const lost = this.locate(images, written).find((image) => !skipped.has(image));
@@ -235,7 +254,7 @@ export class FeatureStore {
     const writer = lock && new StoreWriter(journal, shards, known, lock, this.records, pathOf);
     const share = encodeShare(images, {
       ...options,
-      batchSize: options.batchSize ?? 64,
+      batchSize: options.batchSize ?? BATCH,
       factsOf: (image) => this.factsOf(image),
       knows: (hash) => known.get(hash) !== undefined,
       team,

@@ -9,7 +9,7 @@ export * from './fetch/index.js';
 export { decodeImage, imageEndings, readImageFile, type RgbImage } from './image.js';
 export type { ImageNames } from './image-folder.js';
 export type { SkippedImage } from './image-loader.js';
-export * from './name-index.js';
+export { NameIndex } from './name-index.js';
 export * from './prefetch.js';
 export * from './preprocess.js';
 export * from './tables.js';

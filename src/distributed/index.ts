@@ -1,7 +1,16 @@
 /** Several processes as one: who they are, sums over all of them. */
 import { alone, deviceOf, launchOf, type World } from './world.js';
 
-export { alone, deviceOf, launchOf, type Launch, type PendingSum, type Wire, type World } from './world.js';
+export {
+  alone,
+  deviceOf,
+  differing,
+  launchOf,
+  type Launch,
+  type PendingSum,
+  type Wire,
+  type World,
+} from './world.js';
 
 let joined: Promise<World> | undefined;
 

@@ -3,7 +3,8 @@ import { openLibrary } from './library.js';
 import { connect } from './mpi.js';
 
 const world = connect(openLibrary(process.env), { by: 'nobody', size: 1, localSize: 1 });
-const values = Float32Array.of(1, 2, 3);
+const values = new Float32Array(new ArrayBuffer(12));
+values.set([1, 2, 3]);
 world.sum(values);
 world.broadcast(values);
 for (const wire of ['float32', 'bfloat16'] as const) world.startSum(values, wire).finish();

@@ -23,7 +23,7 @@ export interface World {
    * Starts such a sum; the values are not to be touched until it is done, and the same in all processes then, to the bit.
    * By bfloat16 each process rounds its values, they are added up as float32, and the sum is rounded: it is off by at
    * most 2^-8 of the sum of the values' magnitudes and 2^-8 of itself, whatever the number of processes.
-   * @param values fewer than 2^31
+   * @param values fewer than 2^31, in memory of their own: V8 moves arrays of up to 64 bytes that have none
    */
   startSum(values: Float32Array, wire: Wire): PendingSum;
   /** Puts the values of rank 0 in place. */
@@ -34,6 +34,12 @@ export interface World {
   collect(bytes: Uint8Array): Uint8Array[];
   /** To be called once, when all is done; a process that exits before it ends all of them. */
   end(): void;
+}
+
+/** The ranks that give something else than rank 0. All call it alike. */
+export function differing(world: Pick<World, 'gather'>, own: string): number[] {
+  const all = world.gather(own);
+  return all.flatMap((one, rank) => (one === all[0] ? [] : [rank]));
 }
 
 /** One process by itself. */

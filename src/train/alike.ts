@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { tf } from '../backend/index.js';
 import { UserError } from '../core/index.js';
-import type { World } from '../distributed/index.js';
+import { differing, type World } from '../distributed/index.js';
 import type { TrainingData } from './data.js';
 
 function variablesOf({ encoder, decoder }: Pick<TrainingData, 'encoder' | 'decoder'>): tf.Variable[] {
@@ -24,8 +24,7 @@ export function checkAlike(world: World, data: Pick<TrainingData, 'encoder' | 'd
   if (world.size === 1) return;
   const hash = createHash('sha256');
   for (const variable of variablesOf(data)) hash.update(variable.dataSync<'float32'>());
-  const hashes = world.gather(hash.digest('hex'));
-  const others = hashes.flatMap((own, rank) => (own === hashes[0] ? [] : [rank]));
+  const others = differing(world, hash.digest('hex'));
   if (others.length === 0) return;
   throw new UserError(`the weights of rank ${others.join(', ')} are no longer those of rank 0`, {
     hint: 'all processes need the same showtell, the same TensorFlow and machines of one kind; go on from the last save with --resume',

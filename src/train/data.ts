@@ -36,7 +36,7 @@ export interface TrainingData {
   validation: CaptionedImage[];
   /** SHA-256 of what is trained on, and of the weights that it starts from. */
   fingerprint: string;
-  /** As trainings knew it that began before captions were packed; takes seconds for a million images. */
+  /** Over the texts of the captions: what older states of trainings hold. Takes seconds for a million images. */
   earlierFingerprint(): string;
   close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 /**
- * One optimizer step: forward, backward, clipping, optimizer, average of the weights. Nothing is read back from the device.
+ * One optimizer step: forward, backward, clipping, optimizer, average of the weights. A single process reads nothing back from the device.
  * With features of a frozen encoder the decoder's hand-derived backward pass is called directly; a trained encoder goes
  * through automatic differentiation, once an image, however many captions of it the batch holds.
  */

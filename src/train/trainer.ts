@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { prepareBackend } from '../backend/index.js';
 import type { Config } from '../config/index.js';
 import { cacheDirectory, endProfile, silentLog, startProfile, UserError, type Log } from '../core/index.js';
-import { alone, type World } from '../distributed/index.js';
+import { alone, differing, type World } from '../distributed/index.js';
 import type { PullOptions } from '../models/index.js';
 import { prepareTraining, type TrainingData } from './data.js';
 import { Journal } from './journal.js';
@@ -56,8 +56,10 @@ export async function train(config: Config, options: TrainOptions = {}): Promise
   if (writes && !resume) checkVacant(output, overwrite);
   if (world.size > 1) checkShareable(config);
   const lock = writes ? lockOutput(output) : othersOutput;
-  const unwatch = world.size > 1 ? await watch(output, world) : undefined;
+  let unwatch: (() => void) | undefined;
   try {
+    if (world.size > 1) unwatch = await watch(output, world);
+    checkSame(world, settingsOf(config), 'settings');
     const saved = resume ? loadState(output) : undefined;
     if (before && !force) checkUnchanged(before, config, Boolean(saved?.position.selfCritical));
     if (saved?.position.selfCritical && config.training.selfCritical === null) {
@@ -97,7 +99,7 @@ export async function train(config: Config, options: TrainOptions = {}): Promise
           `so far ${saved.backend} computed, from now on ${backend.name}: the numbers will differ a little`,
         );
       }
-      checkSameTraining(world, config, data.fingerprint);
+      checkSame(world, data.fingerprint, 'data');
       const run = new Run(
         { config, data, backend: backend.name, output: lock, world, log, signal: options.signal },
         saved,
@@ -136,12 +138,19 @@ function checkShareable({ encoder: { train, weights } }: Config): void {
   );
 }
 
-/** @throws UserError where processes were given other settings or other data than rank 0; they would wait for each other */
-function checkSameTraining(world: World, config: Config, fingerprint: string): void {
-  const shares = world.gather(JSON.stringify([fingerprint, config.training, config.seed, config.validation]));
-  const others = shares.flatMap((own, rank) => (own === shares[0] ? [] : [rank]));
+/** What has to be alike in all processes; paths, threads, and what only rank 0 writes may differ. */
+function settingsOf({ data, encoder, decoder, ...config }: Config): string {
+  const { image, text, training, validation, seed } = config;
+  const reading = [data.format, data.onBadImage];
+  const trained = [encoder.name, encoder.stage, encoder.train, encoder.trainAfter, encoder.learningRate];
+  return JSON.stringify([reading, trained, decoder, image, text, training, validation, seed]);
+}
+
+/** @throws UserError where processes have others than rank 0; they would wait for each other */
+function checkSame(world: World, own: string, what: 'settings' | 'data'): void {
+  const others = differing(world, own);
   if (others.length === 0) return;
-  throw new UserError(`rank ${others.join(', ')} has other settings or other data than rank 0`, {
+  throw new UserError(`rank ${others.join(', ')} has other ${what} than rank 0`, {
     hint: 'all processes need the same config, captions, splits, images and weights',
   });
 }

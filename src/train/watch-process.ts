@@ -172,13 +172,17 @@ class Hub extends Watch {
 
   private meet(socket: Socket): void {
     socket.on('error', () => undefined); // followed by `close`
+    const stranger = setTimeout(() => socket.destroy(), CONNECT);
+    socket.once('close', () => clearTimeout(stranger));
     const lines = createInterface({ input: socket });
     lines.once('line', (line) => {
-      const { token, ...member } = parse(line);
-      if (token !== this.orders.meeting.token) {
+      clearTimeout(stranger);
+      const said = parse(line);
+      if (said?.token !== this.orders.meeting.token) {
         socket.destroy();
         return;
       }
+      const member = { rank: said.rank, host: said.host };
       const leaves = () => this.links.delete(member.rank);
       const link = new Link(socket, (how) => leaves() && this.miss(how, member));
       this.links.set(member.rank, { member, link });
@@ -275,11 +279,13 @@ class Spoke extends Watch {
   }
 }
 
-function parse(line: string): Partial<Meeting> & Member {
+/** What a connection says first; undefined: a stranger. */
+function parse(line: string): (Pick<Meeting, 'token'> & Member) | undefined {
   try {
-    return JSON.parse(line) as Meeting & Member;
+    const said = JSON.parse(line) as (Pick<Meeting, 'token'> & Member) | null;
+    return typeof said === 'object' && said !== null ? said : undefined;
   } catch {
-    return { rank: -1, host: '' }; // a stranger
+    return undefined;
   }
 }
 

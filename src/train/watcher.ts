@@ -19,6 +19,7 @@ export async function watch(output: string, world: World): Promise<() => void> {
       stdio: ['pipe', 'pipe', 'inherit'],
       detached: true, // the launcher kills a whole group
     });
+    child.on('error', () => undefined); // without a watch only the launcher notices
     child.unref();
     child.stdin.on('error', () => undefined); // it is gone
     const orders: Orders = { output, parent: process.pid, rank: world.rank, host, meeting };

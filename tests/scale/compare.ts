@@ -38,6 +38,9 @@ export async function expectSameTraining(output: string, whole: string): Promise
   }
 }
 
-export async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 50));
+export async function until(holds: () => boolean, seconds = 100): Promise<void> {
+  for (const end = Date.now() + 1000 * seconds; !holds();) {
+    if (Date.now() > end) throw new Error(`not within ${seconds} s`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }

@@ -163,6 +163,26 @@ describe.skipIf(reason)('several processes', { timeout: 120_000 }, () => {
     expect(entriesOf(config.output).filter(({ event }) => event === 'epoch')).toHaveLength(epochs + 2);
   });
 
+  it('refuses ranks with other settings before anything is prepared', () => {
+    const config = configOf('other', { encoder: { name: 'small_cnn' }, decoder: lstm }, 'by 2');
+    writeFileSync(at('zero.yaml'), formatConfig(config));
+    writeFileSync(
+      at('one.yaml'),
+      formatConfig({ ...config, decoder: { ...config.decoder, hidden: lstm.hidden + 1 } }),
+    );
+    const rank = (file: string) => ['-n', '1', process.execPath, program, 'train', '--config', at(file)];
+    const { status, stderr } = spawnSync(
+      'mpirun',
+      [...mpirun, ...rank('zero.yaml'), ':', ...rank('one.yaml')],
+      {
+        encoding: 'utf8',
+      },
+    );
+    expect(status).not.toBe(0);
+    expect(stderr).toMatch(/error: rank 1 has other settings than rank 0/);
+    expect(existsSync(join(config.output, 'config.yaml'))).toBe(false);
+  });
+
   it('says in one line what is missing', async () => {
     const config = configOf('random', { encoder: { name: 'small_cnn', train: 'all' } }, 'by 2');
     const encoder = { ...config.encoder, weights: null };

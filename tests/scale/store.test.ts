@@ -27,8 +27,9 @@ const program = `
   import { joinWorld } from ${room('distributed')};
   import { FeatureStore } from ${room('data')};
   import { writeFileSync } from 'node:fs';
-  const { slow, pids, ...options } = JSON.parse(process.argv[1]);
+  const { slow, pids, ofRank = [], ...given } = JSON.parse(process.argv[1]);
   const world = await joinWorld(process.env);
+  const options = { ...given, ...ofRank[world.rank] };
   if (pids) writeFileSync(pids + world.rank, String(process.pid));
   const log = { info() {}, warn: (line) => world.rank === 0 && console.error(line), progress: () => ({ update() {}, end() {} }) };
   let encoded = 0;
@@ -175,6 +176,28 @@ describe.skipIf(reason)('a feature store', { timeout: 60_000 }, () => {
     expect(sum(built.map(({ encoded }) => encoded))).toBeLessThanOrEqual(images.length - stored);
     const expected = await builtByOne('by one');
     for (const { greys } of built) expect(greys).toEqual(expected);
+  });
+
+  it('takes what an earlier start checked where all processes can, and checks again where one cannot', async () => {
+    const known = { imageSet: 'a1b2' };
+    const expected = await builtByOne('by one');
+    const ofRank = [undefined, [known, known], [known, {}], [{}, known], [known, known]];
+    for (const [start, more] of ofRank.entries()) {
+      const { code, built } = await build(2, { ...optionsOf('checked'), ofRank: more });
+      expect(code).toBe(0);
+      expect(sum(built.map(({ encoded }) => encoded)) > 0).toBe(start === 0);
+      for (const { greys } of built) expect(greys).toEqual(expected);
+    }
+  });
+
+  it('is not mixed of the features of processes that differ', async () => {
+    const key = { ...optionsOf('mixed').key, weightsHash: 'x' };
+    const { code, said } = await build(3, { ...optionsOf('mixed'), ofRank: [{}, { key }] });
+    expect(code).toBe(1);
+    expect(said).toMatch(/UserError: rank 1 wants other features than rank 0/);
+    for (const store of readdirSync(join(folder, 'mixed'))) {
+      expect(existsSync(join(folder, 'mixed', store, 'journal.txt'))).toBe(false);
+    }
   });
 
   it('names a bad image, keeps the others, or leaves it out in all processes', async () => {

@@ -117,10 +117,17 @@ describe('watches', { timeout: 60_000 }, () => {
 
   it('hear no stranger', async () => {
     const { zero, others, port } = await startAll();
-    const stranger = connect(port, '127.0.0.1');
-    stranger.end(`${JSON.stringify({ token: 'a wrong one', rank: 1, host: 'evil' })}\ndied\n`);
-    stranger.resume();
-    await once(stranger, 'close');
+    const evil = JSON.stringify({ token: 'a wrong one', rank: 1, host: 'evil' });
+    for (const hello of ['null', '[]', '1', 'no JSON', evil]) {
+      const stranger = connect(port, '127.0.0.1');
+      stranger.end(`${hello}\ndied\n`);
+      stranger.resume();
+      await once(stranger, 'close');
+    }
+    // One that says nothing is not kept.
+    const silent = connect(port, '127.0.0.1');
+    silent.resume();
+    await once(silent, 'close');
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     for (const rank of [zero, ...others]) rank.end();
     expect(await Promise.all([zero, ...others].map(({ ended }) => ended))).toEqual(['', '', '']);

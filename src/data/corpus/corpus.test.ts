@@ -210,6 +210,15 @@ it('notices when an image that was left out is there', async () => {
   expect(await open(({ train }) => train.length, settings)).toBe(3);
 });
 
+it('notices one in a folder that no other image is in', async () => {
+  const settings = { data: data({ onBadImage: 'skip' }), text };
+  writeFileSync(at('images/sub/more.jpg'), 'more');
+  rmSync(at('images/sub/b.jpg'));
+  for (let start = 0; start < 2; start++) expect(await open(({ train }) => train.length, settings)).toBe(2);
+  writeFileSync(at('images/sub/b.jpg'), 'b');
+  expect(await open(({ train }) => train.length, settings)).toBe(3);
+});
+
 it('is whole or not there', async () => {
   // An image in both splits ends it.
   writeFileSync(at('validation.txt'), 'd.jpg\na.jpg\n');

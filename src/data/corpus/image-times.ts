@@ -40,7 +40,7 @@ export function writeImageTimes(
 ): { times: ImageTimes; imageSet: string } {
   // Folders first: one that changes meanwhile is looked at again next time.
   const named = Object.values(splits).flatMap((images) => images.map(({ image }) => image));
-  const folders = new Set(['.', ...named.map((image) => posix.dirname(image))]);
+  const folders = new Set(['.', ...[...named, ...missing].map((image) => posix.dirname(image))]);
   const times: ImageTimes = {
     folders: [...folders].map((folder) => [folder, timeOf(directory, folder)]),
     missing,
