@@ -67,7 +67,9 @@ export class FeatureStore {
   ) {
     this.featureShape = [...options.featureShape];
     this.records = StoreRecords.empty(options.images.length);
-    this.checked = options.imageSet ? new CheckedImages(folder, options.imageSet, options.images) : null;
+    this.checked = options.imageSet
+      ? new CheckedImages(folder, options.imageSet, options.images, options.imageDirectory)
+      : null;
     this.bad = new BadImages(options.onBadImage, options.log);
     this.team = options.team ?? noTeam;
   }

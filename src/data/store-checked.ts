@@ -14,10 +14,11 @@ interface Head {
   imageSet: string;
   /** name, bytes, milliseconds of the last change */
   files: [string, number, number][];
-  skipped: readonly SkippedImage[];
+  /** With the time of the file's last change, of its permissions as well, in milliseconds. */
+  skipped: (SkippedImage & { changed: number })[];
 }
 
-export interface Checked {
+interface Checked {
   records: StoreRecords;
   /** Images without a record, for they cannot be used. */
   skipped: readonly SkippedImage[];
@@ -31,6 +32,7 @@ export class CheckedImages {
     private readonly folder: string,
     private readonly imageSet: string,
     private readonly images: ImageNames,
+    private readonly imageDirectory: string,
   ) {
     this.path = join(folder, `checked-${imageSet.slice(0, 16)}.pack`);
   }
@@ -48,6 +50,8 @@ export class CheckedImages {
       const { imageSet, files, skipped } = pack.head as Head;
       if (imageSet !== this.imageSet || JSON.stringify(files) !== JSON.stringify(this.files()))
         return undefined;
+      // An image that could not be used may be usable now.
+      if (skipped.some(({ image, changed }) => this.changed(image) !== changed)) return undefined;
       const positions = pack.int32('positions');
       if (positions.length !== this.images.length) return undefined;
       return { records: StoreRecords.of(this.images, positions, pack.int32('crcs')), skipped };
@@ -70,7 +74,11 @@ export class CheckedImages {
       writer = new PackWriter(this.path);
       writer.numbers('positions', positions);
       writer.numbers('crcs', crcs);
-      writer.finish({ imageSet: this.imageSet, files: this.files(), skipped } satisfies Head);
+      writer.finish({
+        imageSet: this.imageSet,
+        files: this.files(),
+        skipped: skipped.map((one) => ({ ...one, changed: this.changed(one.image) })),
+      } satisfies Head);
     } catch {
       // A read-only or full disk: every start checks everything, then.
       writer?.discard();
@@ -80,6 +88,10 @@ export class CheckedImages {
   /** The next start checks all records. */
   forget(): void {
     rmSync(this.path, { force: true });
+  }
+
+  private changed(image: string): number {
+    return statSync(join(this.imageDirectory, image), { throwIfNoEntry: false })?.ctimeMs ?? -1;
   }
 
   private files(): Head['files'] {
