@@ -5,6 +5,7 @@
  */
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { recoverDirectory } from '../core/index.js';
 import type { ImageNames } from './image-folder.js';
 import type { SkippedImage } from './image-loader.js';
 import { Pack, PackWriter } from './pack.js';
@@ -71,6 +72,7 @@ export class CheckedImages {
     }
     let writer: PackWriter | undefined;
     try {
+      recoverDirectory(this.path); // what a process left that was killed here
       writer = new PackWriter(this.path);
       writer.numbers('positions', positions);
       writer.numbers('crcs', crcs);
