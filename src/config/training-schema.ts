@@ -79,7 +79,7 @@ export const distributedSchema = z
   .strictObject({
     bucketMiB: z
       .number()
-      .positive()
+      .min(0.001)
       .max(1024)
       .default(4)
       .describe('size of the pieces in which gradients are summed, MiB of float32'),

@@ -116,7 +116,7 @@ function create(path: string, own: Owner): boolean {
     writeFileSync(temporary, JSON.stringify(own));
   } catch (error) {
     rmSync(temporary, { force: true });
-    throw new UserError(`the lock ${path} cannot be written: ${messageOf(error)}`, { cause: error });
+    throw unwritable(path, error);
   }
   try {
     linkSync(temporary, path);
@@ -137,10 +137,16 @@ function createWithoutLinks(path: string, own: Owner, cause: unknown): boolean {
     held.add(own.token);
     return true;
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'EEXIST') return false;
-    throw new UserError(`The lock ${path} cannot be written (${code}).`, { cause });
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw unwritable(path, cause);
   }
+}
+
+function unwritable(path: string, cause: unknown): UserError {
+  return new UserError(`the lock ${path} cannot be written: ${messageOf(cause)}`, {
+    hint: 'its folder has to be writable, on a disk with room; the cache directory is SHOWTELL_CACHE',
+    cause,
+  });
 }
 
 function contentOf(path: string): string | undefined {

@@ -13,7 +13,7 @@ import { statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { ImageConfig } from '../config/index.js';
-import { halfTable, Lock, UserError, type Log } from '../core/index.js';
+import { halfTable, Lock, messageOf, UserError, type Log } from '../core/index.js';
 import type { ImageNames } from './image-folder.js';
 import { BadImages, type SkippedImage } from './image-loader.js';
 import { CheckedImages } from './store-checked.js';
@@ -166,7 +166,9 @@ export class FeatureStore {
     this.checked?.forget();
     return new UserError(
       `The record of ${image} in the feature store ${this.folder} was damaged or lost while the store was open.`,
-      { hint: 'Run the command again: what is missing is encoded anew.' },
+      {
+        hint: 'Run the command again, with a cache directory that can be written: what is missing is encoded anew.',
+      },
     );
   }
 
@@ -282,10 +284,20 @@ export class FeatureStore {
       return undefined;
     } catch (error) {
       writer?.commitQuietly();
-      throw error;
+      throw this.unwritable(error);
     } finally {
       progress.end();
     }
+  }
+
+  /** What is wrong with the disk, or the error as it is. */
+  private unwritable(error: unknown): unknown {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (!['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES'].includes(code)) return error;
+    return new UserError(`The feature store ${this.folder} cannot be written: ${messageOf(error)}`, {
+      hint: 'make room on its disk, or set another cache directory (SHOWTELL_CACHE); what is stored so far is kept',
+      cause: error,
+    });
   }
 
   /** Leaves out or refuses bad images. */

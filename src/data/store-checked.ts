@@ -89,7 +89,11 @@ export class CheckedImages {
 
   /** The next start checks all records. */
   forget(): void {
-    rmSync(this.path, { force: true });
+    try {
+      rmSync(this.path, { force: true });
+    } catch {
+      // A read-only disk; whoever found the damage says so.
+    }
   }
 
   private changed(image: string): number {

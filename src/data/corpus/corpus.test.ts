@@ -210,6 +210,26 @@ it('notices when an image that was left out is there', async () => {
   expect(await open(({ train }) => train.length, settings)).toBe(3);
 });
 
+it('notices captions of the same length, although the time of their file was set back', async () => {
+  const wordsOf = ({ vocabulary }: Corpus) => vocabulary.words.join(' ');
+  const { mtime } = statSync(at('captions.csv'));
+  expect(await open(wordsOf)).toContain('dog');
+  writeCaptions('A cow runs .');
+  utimesSync(at('captions.csv'), mtime, mtime);
+  expect(await open(wordsOf)).toContain('cow');
+});
+
+it('reads on where the name of a missing image is too long for a file', async () => {
+  const settings = { data: data({ onBadImage: 'skip' }), text };
+  const long = `${'x'.repeat(300)}.jpg`;
+  writeFileSync(at('captions.csv'), `${long},too long\n`, { flag: 'a' });
+  writeFileSync(at('train.txt'), `${long}\n`, { flag: 'a' });
+  for (let start = 0; start < 2; start++) {
+    expect(await open(({ train }) => train.length, settings)).toBe(3);
+    writeFileSync(at('images/new.txt'), ''); // every file is looked at
+  }
+});
+
 it('notices one in a folder that no other image is in', async () => {
   const settings = { data: data({ onBadImage: 'skip' }), text };
   writeFileSync(at('images/sub/more.jpg'), 'more');

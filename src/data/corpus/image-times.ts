@@ -20,10 +20,14 @@ export interface ImageTimes {
 
 type Names = Record<string, readonly { image: string }[]>;
 
-/** The size in bytes of a file, and when it changed last in milliseconds; -1 where there is none. */
+/** The size in bytes of a file, and when it changed last in milliseconds; -1 where there can be none. */
 function factsOf(directory: string, image: string): [size: number, mtimeMs: number] {
-  const stat = statSync(join(directory, image), { throwIfNoEntry: false });
-  return stat ? [stat.size, stat.mtimeMs] : [-1, -1];
+  try {
+    const { size, mtimeMs } = statSync(join(directory, image));
+    return [size, mtimeMs];
+  } catch {
+    return [-1, -1]; // not there, a name too long, links in a circle: who reads it says so
+  }
 }
 
 const timeOf = (directory: string, folder: string) => factsOf(directory, folder)[1];
