@@ -6,6 +6,7 @@
  */
 import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import { tf } from '../tf.js';
+import { runGradientKernel } from './gradients.js';
 import type { WasmBackend } from './types.js';
 
 interface ConvolutionAttributes {
@@ -52,19 +53,18 @@ const conv2dInput: GradientKernel = ({ inputs: { dy, filter }, attributes, backe
   return tf.conv2d(spread(backend, dy, info), flipped, 1, 'valid'); // (B, H, W, C)
 };
 
-/** x (B, H, W, C), dy (B, H', W', O) -> (K, L, C, O): a convolution that sums over images, with dy as its filter. */
+/** x (B, H, W, C), dy (B, H', W', O) -> (K, L, C, O) */
 const conv2dFilter: GradientKernel = ({ inputs: { x, dy }, attributes, backend }) => {
   const info = describe('conv2d', attributes, x.shape as Shape, attributes.filterShape);
-  const { filterHeight: K, filterWidth: L, strideHeight, strideWidth, inChannels: C, outChannels: O } = info;
-  const padded = padInput(backend, x, info, L); // (B, (H' - 1) s + K, (W' - 1) s + L, C)
-  if (K * L * strideHeight * strideWidth === 1) {
-    const [pixels, gradients] = [tf.reshape(padded, [-1, C]), tf.reshape(dy as tf.Tensor, [-1, O])]; // (B H W, .)
-    return tf.reshape(tf.matMul(pixels, gradients, true), [1, 1, C, O]);
-  }
-  const images = tf.transpose(padded, [3, 1, 2, 0]); // (C, (H' - 1) s + K, (W' - 1) s + L, B)
-  const filter = tf.transpose(dy as tf.Tensor4D, [1, 2, 0, 3]); // (H', W', B, O)
-  const sums = tf.conv2d(images, filter, 1, 'valid', 'NHWC', [strideHeight, strideWidth]); // (C, K, L, O)
-  return tf.transpose(sums, [1, 2, 0, 3]); // (K, L, C, O)
+  const { filterHeight: K, filterWidth: L, strideHeight, strideWidth, padInfo } = info;
+  const out = backend.makeOutput(attributes.filterShape, 'float32');
+  runGradientKernel(
+    backend,
+    'convolution_filter_gradient',
+    [x, dy, out],
+    [...x.shape, ...dy.shape.slice(1), ...[K, L, strideHeight, strideWidth, padInfo.top, padInfo.left]],
+  );
+  return tf.engine().makeTensorFromTensorInfo(out);
 };
 
 /** dy (B, H', W', C), filter (K, L, C, 1) -> (B, H, W, C) */

@@ -4,7 +4,9 @@ import { require } from '../paths.js';
 import { tf } from '../tf.js';
 import { registerConvolutionGradients } from './convolution.js';
 import { registerMatMul } from './matmul.js';
+import { registerMaxPoolGrad } from './pool.js';
 import { registerUnsortedSegmentSum } from './segment.js';
+import { registerSums } from './sum.js';
 import { MOST_THREADS, registerThreads } from './threads.js';
 
 export interface WasmThreads {
@@ -30,7 +32,9 @@ async function load(wanted: number): Promise<WasmThreads> {
   require('@tensorflow/tfjs-backend-wasm');
   registerConvolutionGradients();
   registerMatMul();
+  registerMaxPoolGrad();
   registerUnsortedSegmentSum();
+  registerSums();
   const started = await start(Math.min(wanted, MOST_THREADS));
   if (!(await tf.setBackend('wasm'))) throw new Error('the WebAssembly backend could not be initialised');
   // Emscripten listens for every error of the process and rethrows it, which would change exit codes and messages.

@@ -8,6 +8,7 @@ import type { Worker } from 'node:worker_threads';
 import type { KernelBackend } from '@tensorflow/tfjs-core';
 import { require } from '../paths.js';
 import { tf } from '../tf.js';
+import type { WasmImports } from './types.js';
 
 /** Emscripten starts as many workers, whatever is asked for. */
 export const MOST_THREADS = 8;
@@ -28,19 +29,12 @@ interface WasmModule {
 
 type EmscriptenWorker = Worker & { onerror: (error: unknown) => void };
 
-/** Node's; its types are those of browsers only. */
-declare const WebAssembly: {
-  instantiate(binary: Uint8Array, imports: Imports): Promise<{ instance: object; module: object }>;
-};
-
-type Imports = Record<string, Record<string, unknown>>;
-
 /** Emscripten's own options, which become its module. */
 interface ModuleOptions extends Partial<WasmModule> {
   locateFile(path: string, prefix: string): string | URL;
   /** What each worker loads. */
   mainScriptUrlOrBlob: string;
-  instantiateWasm(imports: Imports, done: (instance: object, module: object) => void): object;
+  instantiateWasm(imports: WasmImports, done: (instance: object, module: object) => void): object;
 }
 
 interface WasmPackage {
