@@ -49,9 +49,22 @@ export function registerConvolutionGradients(): void {
 /** dy (B, H', W', O), filter (K, L, C, O) -> (B, H, W, C): dy, spread by the stride, with the filter flipped. */
 const conv2dInput: GradientKernel = ({ inputs: { dy, filter }, attributes, backend }) => {
   const info = describe('conv2d', attributes, attributes.inputShape, filter.shape as Shape);
-  const flipped = tf.transpose(tf.reverse(filter as tf.Tensor4D, [0, 1]), [0, 1, 3, 2]); // (K, L, O, C)
-  return tf.conv2d(spread(backend, dy, info), flipped, 1, 'valid'); // (B, H, W, C)
+  return tf.conv2d(spread(backend, dy, info), turned(backend, filter), 1, 'valid'); // (B, H, W, C)
 };
+
+/** (K, L, C, O) -> (K, L, O, C), flipped both ways: `tf.reverse` alone takes several times as long. */
+function turned(backend: WasmBackend, filter: TensorInfo): tf.Tensor4D {
+  const [K, L, C, O] = filter.shape;
+  const out = backend.makeOutput([K, L, O, C], 'float32');
+  const [from, to] = [backend.typedArrayFromHeap(filter), backend.typedArrayFromHeap(out)];
+  for (let tap = 0, at = 0; tap < K * L; tap++) {
+    const first = (K * L - 1 - tap) * C * O;
+    for (let c = 0; c < C; c++) {
+      for (let o = 0; o < O; o++, at++) to[first + o * C + c] = from[at];
+    }
+  }
+  return tf.engine().makeTensorFromTensorInfo(out) as tf.Tensor4D;
+}
 
 /** x (B, H, W, C), dy (B, H', W', O) -> (K, L, C, O) */
 const conv2dFilter: GradientKernel = ({ inputs: { x, dy }, attributes, backend }) => {

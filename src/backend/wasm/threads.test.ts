@@ -25,7 +25,8 @@ const work = (threads: number, before = '') => `
     tf.matMul(a, b),
     ...tf.grads((p, q) => tf.matMul(p, q))([a, b]),
     tf.conv2d(x, f, 2, 'same'),
-    ...tf.grads((p, q) => tf.conv2d(p, q, 1, 'same'))([x, f]),
+    ...tf.grads((p, q) => tf.maxPool(tf.conv2d(p, q, 1, 'same'), 2, 2, 'same'))([x, f]),
+    tf.mean(x, [0, 1]),
   ];
   const values = results.flatMap((result) => [...result.dataSync()]);
   const leftBehind = [process.listenerCount('uncaughtException'), process.listenerCount('unhandledRejection'), typeof Worker];
