@@ -2,7 +2,7 @@
 import { messageOf } from '../../core/index.js';
 import { require } from '../paths.js';
 import { tf } from '../tf.js';
-import { registerConvolutionGradients } from './convolution.js';
+import { registerConvolutions } from './convolution.js';
 import { registerMatMul } from './matmul.js';
 import { registerMaxPoolGrad } from './pool.js';
 import { registerUnsortedSegmentSum } from './segment.js';
@@ -30,7 +30,7 @@ async function load(wanted: number): Promise<WasmThreads> {
   const before = listeners();
   require('@tensorflow/tfjs'); // registers the gradients
   require('@tensorflow/tfjs-backend-wasm');
-  registerConvolutionGradients();
+  registerConvolutions();
   registerMatMul();
   registerMaxPoolGrad();
   registerUnsortedSegmentSum();

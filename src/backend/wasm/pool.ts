@@ -1,7 +1,7 @@
 /** MaxPoolGrad for WebAssembly by a kernel of our own: that of TensorFlow.js takes about ten times as long. */
 import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import { tf } from '../tf.js';
-import { runGradientKernel } from './gradients.js';
+import { runSimdKernel } from './simd.js';
 import type { WasmBackend } from './types.js';
 
 interface PoolAttributes {
@@ -24,7 +24,7 @@ const maxPoolGrad: KernelFunc = ({ inputs, attrs, backend }) => {
   const info = tf.backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode);
   const wasm = backend as WasmBackend;
   const out = wasm.makeOutput(shape, 'float32');
-  runGradientKernel(
+  runSimdKernel(
     wasm,
     'max_pool_gradient',
     [input, output, dy, out],

@@ -4,7 +4,7 @@
  */
 import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import { tf } from '../tf.js';
-import { runGradientKernel } from './gradients.js';
+import { runSimdKernel } from './simd.js';
 import type { WasmBackend } from './types.js';
 
 interface ReductionAttributes {
@@ -33,7 +33,7 @@ function overRows(original: KernelFunc, mean: boolean): KernelFunc {
     if (x.dtype !== 'float32' || !leading || rows < 2 || columns === 0) return original(parameters);
     const backend = parameters.backend as WasmBackend;
     const out = backend.makeOutput(keepDims ? [...kept, ...shape] : shape, 'float32');
-    runGradientKernel(backend, 'sum_rows', [x, out], [rows, columns, mean ? 1 / rows : 1]);
+    runSimdKernel(backend, 'sum_rows', [x, out], [rows, columns, mean ? 1 / rows : 1]);
     return out;
   };
 }

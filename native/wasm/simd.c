@@ -2,9 +2,9 @@
  * What training on WebAssembly needs beside TensorFlow.js' kernels, by 128-bit SIMD on the memory of its backend:
  * channels last, float32, one thread. Build again after a change, with any clang that has wasm32 and wasm-ld:
  *
- *   flags="--target=wasm32 -O3 -msimd128 -nostdlib -ffreestanding -Wl,--no-entry,--import-memory,--max-memory=4294967296"
- *   clang $flags -o gradients.wasm gradients.c
- *   clang $flags -matomics -mbulk-memory -Wl,--shared-memory -o gradients-shared.wasm gradients.c
+ *   flags="--target=wasm32 -O3 -msimd128 -ffreestanding -fno-builtin -nostdlib -Wl,--no-entry,--import-memory,--strip-all"
+ *   clang $flags -o simd.wasm simd.c
+ *   clang $flags -matomics -mbulk-memory -Wl,--shared-memory,--max-memory=4294967296 -o simd-shared.wasm simd.c
  *
  * The second is for the backend with threads, whose memory is shared. Nothing here has data or needs a stack, which
  * would lie in the backend's own memory.
@@ -90,6 +90,59 @@ void convolution_filter_gradient(const float *x, const float *dy, float *dw, int
         for (; c + 4 <= C; c += 4, p.x += 4) channels_of(p, to + c * O, 4);
         for (; c < C; c++, p.x++) channels_of(p, to + c * O, 1);
       }
+}
+
+/** y (.., 8) of `count` places: the sums over `rows` x `run` numbers of x from each place on, times w (rows, run, O). */
+INLINE void outputs(const float *const *x, const float *w, float *y, int count, int rows, int row, int run, int O) {
+  v128_t sums[4][2];
+  for (int p = 0; p < count; p++) sums[p][0] = sums[p][1] = wasm_f32x4_splat(0);
+  for (int k = 0; k < rows; k++)
+    for (int at = k * row, end = at + run; at < end; at++, w += O) {
+      v128_t first = wasm_v128_load(w), second = wasm_v128_load(w + 4);
+      for (int p = 0; p < count; p++) {
+        v128_t value = wasm_v128_load32_splat(x[p] + at);
+        sums[p][0] = wasm_f32x4_add(sums[p][0], wasm_f32x4_mul(value, first));
+        sums[p][1] = wasm_f32x4_add(sums[p][1], wasm_f32x4_mul(value, second));
+      }
+    }
+  for (int p = 0; p < count; p++, y += O) {
+    wasm_v128_store(y, sums[p][0]);
+    wasm_v128_store(y + 4, sums[p][1]);
+  }
+}
+
+/**
+ * x (B, H, W, C), filter (K, L, C, O) -> y (B, h, w, O), without a border; O >= 8. Eight outputs at a time, of which the last
+ * may be computed twice; a row of a window lies in one piece.
+ */
+EXPORT(convolution)
+void convolution(const float *x, const float *filter, float *y, int B, int H, int W, int C, int h, int w, int O, int K,
+                 int L, int row_stride, int column_stride) {
+  for (int tile = 0; tile < O; tile += 8) {
+    int o = least(tile, O - 8), place = 0, i = 0, j = 0;
+    const float *image = x, *from[4];
+    float *to = y + o;
+    for (int left = B * h * w; left > 0; left--) {
+      const float *window = image + (i * row_stride * W + j * column_stride) * C;
+      if (place == 0) from[0] = window;
+      else if (place == 1) from[1] = window;
+      else if (place == 2) from[2] = window;
+      else from[3] = window;
+      if (++j == w) {
+        j = 0;
+        if (++i == h) i = 0, image += H * W * C;
+      }
+      if (++place < 4 && left > 1) continue;
+      if (place == 4) outputs(from, filter + o, to, 4, K, W * C, L * C, O);
+      else
+        for (int p = 0; p < place; p++) {
+          const float *one = p == 0 ? from[0] : p == 1 ? from[1] : from[2];
+          outputs(&one, filter + o, to + p * O, 1, K, W * C, L * C, O);
+        }
+      to += 4 * O;
+      place = 0;
+    }
+  }
 }
 
 /** dy and y (B, h, w, C), x (B, H, W, C) -> dx (B, H, W, C): dy at the first largest of each window, summed. */
