@@ -27,7 +27,7 @@ interface WasmModule {
   tfjs?: Record<string, unknown>;
 }
 
-type EmscriptenWorker = Worker & { onerror: (error: unknown) => void };
+type EmscriptenWorker = Worker & { onerror: (error: Error) => void };
 
 /** Emscripten's own options, which become its module. */
 interface ModuleOptions extends Partial<WasmModule> {
@@ -102,8 +102,13 @@ async function startModule(threads: number): Promise<WasmModule> {
   const timer = setTimeout(late, PATIENCE);
   try {
     const module = await Promise.race([starting, failure]);
-    // From here on an error of a worker is nobody's to catch, and ends the process as any other.
-    for (const worker of workers) worker.off('error', fail);
+    for (const worker of workers) {
+      worker.off('error', fail);
+      // From here on an error of a worker is nobody's to catch, and ends the process as any other.
+      worker.onerror = (error) => {
+        throw error;
+      };
+    }
     return module;
   } catch (error) {
     await Promise.all(workers.map((worker) => worker.off('exit', ended).terminate()));
