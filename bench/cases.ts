@@ -16,6 +16,7 @@ import type { ServingOptions } from './serving.js';
 import type { ShardsOptions } from './shards.js';
 import { targetLengths } from './synthetic.js';
 import type { DecoderSizes, TrainingOptions } from './training.js';
+import { wasmCases } from './wasm-cases.js';
 
 export interface Peer {
   label: string;
@@ -86,6 +87,7 @@ export const benches = [
   'cost-model',
   'allreduce',
   'corpus',
+  'wasm',
 ] as const;
 
 export function allCases(inputs: CaseInputs): Case[] {
@@ -106,6 +108,7 @@ export function allCases(inputs: CaseInputs): Case[] {
     ...growthCases(shippedSizes),
     ...epochCases(inputs),
     finetuningCase(),
+    ...wasmCases(inputs.root),
     encodingCase(inputs),
     ...captionCases(),
     ...metricsCases(),

@@ -1,7 +1,7 @@
 /**
  * Measures showtell, on request side by side with PyTorch:
  *
- *   npm run bench -- [training|operations|growth|finetuning|epoch|encoding|captions|startup|memory|metrics|serving|shards|allreduce|cost-model|corpus ..] [--json FILE] [--peer PYTHON] [--rounds N]
+ *   npm run bench -- [training|operations|growth|finetuning|epoch|encoding|captions|startup|memory|metrics|serving|shards|allreduce|cost-model|corpus|wasm ..] [--json FILE] [--peer PYTHON] [--rounds N]
  *                    [--images DIR] [--checkpoint DIR] [--shard-images N] [--corpus-images N,N,..]
  *                    [--core-hour PRICE] [--exchange-rate GBYTES] [--bucket MIB]
  *

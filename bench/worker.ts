@@ -17,6 +17,7 @@ const measures: Record<string, () => Promise<(options: never) => Promise<Measure
   'cost-model': async () => (await import('./steps.js')).measureSteps,
   allreduce: async () => (await import('./allreduce.js')).measureAllreduce,
   corpus: async () => (await import('./corpus.js')).measureCorpus,
+  wasm: async () => (await import('./wasm.js')).measureWasm,
   memory: async () => (await import('./memory.js')).measureMemory,
 };
 

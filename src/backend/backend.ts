@@ -40,17 +40,22 @@ export interface BackendOptions {
   backend?: 'auto' | BackendName;
   /** `bfloat16` lets the CPU's bfloat16 units do matrix products and convolutions; native only. */
   precision?: Precision;
-  /** CPU threads; null or absent takes all cores. Native only: WebAssembly has one. */
+  /**
+   * CPU threads. Null or absent takes all cores, but one on WebAssembly: its threads wait for each other in loops,
+   * which costs more than it gains where other processes compute as well. WebAssembly takes 8 at most.
+   */
   threads?: number | null;
   environment?: NodeJS.ProcessEnv;
 }
 
 const prepared = new Map<BackendName, BackendInfo>();
 let current: BackendInfo | undefined;
+/** That were asked for; where they could not start, one computes. */
+let wasmThreads = 1;
 
 /**
  * Makes a backend the one that computes. Both may be prepared in one process, one after the other; `auto` keeps
- * what already computes. Precision and threads are fixed when native TensorFlow loads.
+ * what already computes. Precision and threads are fixed when a backend loads.
  */
 export async function prepareBackend(options: BackendOptions = {}): Promise<BackendInfo> {
   const environment = options.environment ?? process.env;
@@ -74,7 +79,7 @@ export async function prepareBackend(options: BackendOptions = {}): Promise<Back
     }
     if (wanted === 'native') throw noNative(rejected);
   }
-  const wasm = await prepareWasm(rejected);
+  const wasm = await prepareWasm(options.threads, rejected);
   await activate(wasm);
   return wasm;
 }
@@ -148,8 +153,10 @@ function whyNoGpu(forCuda: boolean): string {
     : 'this runtime is for the CPU; `showtell setup --cuda` installs one for the NVIDIA GPU';
 }
 
-async function prepareWasm(rejected: Rejection[]): Promise<BackendInfo> {
-  await loadWasm();
+async function prepareWasm(wanted: number | null | undefined, rejected: Rejection[]): Promise<BackendInfo> {
+  wasmThreads = wanted ?? 1;
+  const { threads, why } = await loadWasm(wasmThreads);
+  if (why) rejected.push({ name: 'several threads', why });
   const name = '@tensorflow/tfjs-backend-wasm';
   return {
     name: 'wasm',
@@ -157,7 +164,7 @@ async function prepareWasm(rejected: Rejection[]): Promise<BackendInfo> {
     deviceName: cpuName(),
     version: (require(`${name}/package.json`) as { version: string }).version,
     precision: 'float32',
-    threads: 1,
+    threads,
     cpuFeatures: cpuFeatures(),
     kernels: 'WebAssembly has its own',
     loadedFrom: npmPackage(name) ?? name,
@@ -166,17 +173,22 @@ async function prepareWasm(rejected: Rejection[]): Promise<BackendInfo> {
 }
 
 function checkFixed(info: BackendInfo, { precision, threads }: BackendOptions): BackendInfo {
-  if (info.name === 'wasm') return info;
+  const wasm = info.name === 'wasm';
   const differs =
-    precision && precision !== info.precision
+    !wasm && precision && precision !== info.precision
       ? `precision ${info.precision}`
-      : threads && threads !== info.threads
-        ? `${info.threads} threads`
+      : threads && (wasm ? wasmThreads : info.threads) !== threads
+        ? info.threads === 1
+          ? 'one thread'
+          : `${info.threads} threads`
         : undefined;
   if (differs) {
-    throw new UserError(`native TensorFlow already runs in this process with ${differs}`, {
-      hint: 'start another process for other device settings',
-    });
+    throw new UserError(
+      `${wasm ? 'WebAssembly' : 'native TensorFlow'} already runs in this process with ${differs}`,
+      {
+        hint: 'start another process for other device settings',
+      },
+    );
   }
   return info;
 }

@@ -11,16 +11,16 @@ import { tf } from './tf.js';
 export interface MatrixProducts {
   /** x y, either factor transposed first if so wanted: (a, b) (b, c) -> (a, c), float32 */
   matMul(x: tf.Tensor2D, y: tf.Tensor2D, transposeX?: boolean, transposeY?: boolean): tf.Tensor2D;
-  /** Frees the rounded factors. */
+  /** Frees the factors that were rounded or transposed. */
   dispose(): void;
 }
 
 /**
- * Products that round each factor once, however often it is used: keep one object for computations that use the same
+ * Products that round and transpose each factor once, however often it is used: keep one object for computations that use the same
  * matrices again and again, and dispose of it before a matrix changes.
  */
 export function matrixProducts(): MatrixProducts {
-  if (!isNative()) return webAssemblyProducts;
+  if (!isNative()) return new WebAssemblyProducts();
   const { precision, device, cpuFeatures } = currentBackend();
   if (precision !== 'bfloat16') return nativeProducts;
   return new Bfloat16Products(device === 'GPU' || cpuFeatures.includes('amx_bf16'));
@@ -31,11 +31,31 @@ const nativeProducts: MatrixProducts = {
   dispose: () => undefined,
 };
 
-/** Its fast kernel knows no transposed factors; the other one is some twenty times slower. */
-const webAssemblyProducts: MatrixProducts = {
-  matMul: (x, y, tx, ty) => tf.tidy(() => tf.matMul(tx ? tf.transpose(x) : x, ty ? tf.transpose(y) : y)),
-  dispose: () => undefined,
-};
+/**
+ * Its fast kernel knows no transposed factors; the other one is some twenty times slower. A right factor is transposed
+ * once, and so the backend lays it out for its kernel once.
+ */
+class WebAssemblyProducts implements MatrixProducts {
+  private readonly turned = new Map<object, tf.Tensor2D>();
+
+  matMul(x: tf.Tensor2D, y: tf.Tensor2D, transposeX = false, transposeY = false): tf.Tensor2D {
+    return tf.tidy(() => tf.matMul(transposeX ? tf.transpose(x) : x, transposeY ? this.turn(y) : y));
+  }
+
+  private turn(y: tf.Tensor2D): tf.Tensor2D {
+    const known = this.turned.get(y.dataId);
+    // Another view of the same numbers is another matrix.
+    if (known?.shape[1] === y.shape[0]) return known;
+    const turned = tf.transpose(y);
+    if (!known) this.turned.set(y.dataId, tf.keep(turned));
+    return turned;
+  }
+
+  dispose(): void {
+    tf.dispose([...this.turned.values()]);
+    this.turned.clear();
+  }
+}
 
 /** `DataType` of TensorFlow's types.proto. */
 const FLOAT = 1;

@@ -18,7 +18,10 @@ export const deviceSchema = z
       .describe(
         'bfloat16 rounds the factors of matrix products on native TensorFlow; faster on GPUs and with AMX',
       ),
-    threads: count.nullable().default(null).describe('CPU threads; null takes all cores'),
+    threads: count
+      .nullable()
+      .default(null)
+      .describe('CPU threads; null takes all cores, but one on WebAssembly, which takes at most 8'),
   })
   .describe('what computes');
 

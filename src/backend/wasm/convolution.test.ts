@@ -4,7 +4,7 @@ import { tf } from '../tf.js';
 import { drawn, expectAsOnCpu } from './cpu.cases.js';
 import { loadWasm } from './load.js';
 
-beforeAll(loadWasm);
+beforeAll(async () => void (await loadWasm()));
 
 type Pad = 'same' | 'valid' | number;
 
@@ -16,12 +16,8 @@ interface Case {
   pad: Pad;
 }
 
-/** The gradients of a convolution of `size`, for its input and its filter, with a random gradient of the output. */
-async function compareGradients(
-  random: Random,
-  { images, kernel, outputs, stride, pad }: Case,
-  depthwise: boolean,
-) {
+/** A convolution, and its gradients for its input and its filter, with a random gradient of the output. */
+async function compare(random: Random, { images, kernel, outputs, stride, pad }: Case, depthwise: boolean) {
   const filter = [...kernel, images[3], depthwise ? 1 : outputs];
   const convolve = (x: tf.Tensor, f: tf.Tensor) => {
     const [x4, f4] = [x as tf.Tensor4D, f as tf.Tensor4D];
@@ -37,7 +33,11 @@ async function compareGradients(
     depthwise,
   );
   const inputs = [drawn(random, images), drawn(random, filter), drawn(random, outShape)];
-  await expectAsOnCpu(inputs, ([x, f, dy]) => tf.grads(convolve)([x, f], dy));
+  await expectAsOnCpu(inputs, ([x, f, dy]) => [
+    // TensorFlow.js' own kernel errs with a kernel of 1x5, stride 2 and padding 'same'.
+    ...(kernel[0] === kernel[1] ? [convolve(x, f)] : []),
+    ...tf.grads(convolve)([x, f], dy),
+  ]);
 }
 
 function randomCase(random: Random): Case {
@@ -64,7 +64,7 @@ function randomCase(random: Random): Case {
 describe.each([
   ['conv2d', false],
   ['depthwiseConv2d', true],
-])('gradients of %s', (_, depthwise) => {
+])('%s and its gradients', (_, depthwise) => {
   // prettier-ignore
   const cases: [string, Case][] = [
     ['1x1', { images: [2, 6, 5, 7], kernel: [1, 1], outputs: 9, stride: 1, pad: 'same' }],
@@ -73,17 +73,19 @@ describe.each([
     ['3x3, stride 2, odd, same', { images: [2, 9, 9, 5], kernel: [3, 3], outputs: 4, stride: 2, pad: 'same' }],
     ['3x3, stride 2, even, same', { images: [2, 8, 8, 5], kernel: [3, 3], outputs: 4, stride: 2, pad: 'same' }],
     ['3x3, stride 2, even, border left over', { images: [2, 8, 8, 5], kernel: [3, 3], outputs: 4, stride: 2, pad: 'valid' }],
+    ['3x3, many channels', { images: [2, 7, 6, 18], kernel: [3, 3], outputs: 27, stride: 1, pad: 'same' }],
+    ['3x3, a large filter', { images: [1, 4, 5, 99], kernel: [3, 3], outputs: 88, stride: 1, pad: 'same' }],
     ['5x5, stride 2', { images: [1, 11, 10, 8], kernel: [5, 5], outputs: 8, stride: 2, pad: 2 }],
     ['7x7, stride 2', { images: [1, 16, 15, 3], kernel: [7, 7], outputs: 16, stride: 2, pad: 3 }],
     ['kernel as large as the image', { images: [3, 5, 5, 2], kernel: [5, 5], outputs: 6, stride: 1, pad: 'valid' }],
   ];
-  it.each(cases)('%s', (_, one) => compareGradients(Random.from(1), one, depthwise));
+  it.each(cases)('%s', (_, one) => compare(Random.from(1), one, depthwise));
 
   it('40 random sizes, strides and paddings', async () => {
     const random = Random.for(7, String(depthwise));
     for (let i = 0; i < 40; i++) {
       const one = randomCase(random);
-      await compareGradients(random, one, depthwise).catch((cause: unknown) => {
+      await compare(random, one, depthwise).catch((cause: unknown) => {
         throw new Error(`differs for ${JSON.stringify(one)}`, { cause });
       });
     }

@@ -1,11 +1,12 @@
 /**
- * Gradients of convolutions for WebAssembly, written with its fast forward convolution: three that it lacks, and
+ * Convolutions for WebAssembly: small ones faster than by TensorFlow.js' kernel, three gradients that it lacks, and
  * Conv2DBackpropInput, whose own loop takes about ten times as long. Channels last, no dilation, as everywhere here.
  *
  * Letters: B images, H x W input, C input channels, K x L filter, O output channels, H' x W' output, s stride.
  */
 import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import { tf } from '../tf.js';
+import { runSimdKernel } from './simd.js';
 import type { WasmBackend } from './types.js';
 
 interface ConvolutionAttributes {
@@ -24,7 +25,11 @@ type GradientKernel = (call: {
   backend: WasmBackend;
 }) => tf.Tensor;
 
-export function registerConvolutionGradients(): void {
+export function registerConvolutions(): void {
+  const original = tf.getKernel(tf.Conv2D, 'wasm');
+  if (!original) throw new Error('the WebAssembly backend has no kernel Conv2D');
+  tf.unregisterKernel(tf.Conv2D, 'wasm');
+  tf.registerKernel({ ...original, kernelFunc: withSmallFilters(original.kernelFunc) });
   const kernels: Record<string, GradientKernel> = {
     [tf.Conv2DBackpropInput]: conv2dInput,
     [tf.Conv2DBackpropFilter]: conv2dFilter,
@@ -45,26 +50,72 @@ export function registerConvolutionGradients(): void {
   }
 }
 
+/** Numbers of a filter up to which ours is faster than TensorFlow.js' (XNNPACK's), which lays filters out anew. */
+const SMALL_FILTER = 2 ** 16;
+
+/** Conv2D by our kernel where the filter is small and one thread computes; ours has no threads. */
+function withSmallFilters(original: KernelFunc): KernelFunc {
+  return (parameters) => {
+    const { x, filter } = parameters.inputs as { x: TensorInfo; filter: TensorInfo };
+    const attributes = parameters.attrs as unknown as ConvolutionAttributes;
+    const { dataFormat = 'NHWC', dilations = 1 } = attributes;
+    const backend = parameters.backend as WasmBackend;
+    const [K, L, , O] = filter.shape;
+    const small = K * L > 1 && O >= 8 && tf.util.sizeFromShape(filter.shape) <= SMALL_FILTER;
+    if (
+      !small ||
+      backend.wasm.wasmMemory ||
+      dataFormat !== 'NHWC' ||
+      [dilations].flat().some((one) => one !== 1)
+    ) {
+      return original(parameters);
+    }
+    const info = describe('conv2d', attributes, x.shape as Shape, filter.shape as Shape);
+    const padded = padInput(backend, x, info, L);
+    const out = backend.makeOutput([info.batchSize, info.outHeight, info.outWidth, O], 'float32');
+    runSimdKernel(
+      backend,
+      'convolution',
+      [padded, filter, out],
+      [...padded.shape, ...[info.outHeight, info.outWidth, O, K, L, info.strideHeight, info.strideWidth]],
+    );
+    if (padded !== x) padded.dispose();
+    return out;
+  };
+}
+
 /** dy (B, H', W', O), filter (K, L, C, O) -> (B, H, W, C): dy, spread by the stride, with the filter flipped. */
 const conv2dInput: GradientKernel = ({ inputs: { dy, filter }, attributes, backend }) => {
   const info = describe('conv2d', attributes, attributes.inputShape, filter.shape as Shape);
-  const flipped = tf.transpose(tf.reverse(filter as tf.Tensor4D, [0, 1]), [0, 1, 3, 2]); // (K, L, O, C)
-  return tf.conv2d(spread(backend, dy, info), flipped, 1, 'valid'); // (B, H, W, C)
+  return tf.conv2d(spread(backend, dy, info), turned(backend, filter), 1, 'valid'); // (B, H, W, C)
 };
 
-/** x (B, H, W, C), dy (B, H', W', O) -> (K, L, C, O): a convolution that sums over images, with dy as its filter. */
+/** (K, L, C, O) -> (K, L, O, C), flipped both ways: `tf.reverse` alone takes several times as long. */
+function turned(backend: WasmBackend, filter: TensorInfo): tf.Tensor4D {
+  const [K, L, C, O] = filter.shape;
+  const out = backend.makeOutput([K, L, O, C], 'float32');
+  const [from, to] = [backend.typedArrayFromHeap(filter), backend.typedArrayFromHeap(out)];
+  for (let tap = 0, at = 0; tap < K * L; tap++) {
+    const first = (K * L - 1 - tap) * C * O;
+    for (let c = 0; c < C; c++) {
+      for (let o = 0; o < O; o++, at++) to[first + o * C + c] = from[at];
+    }
+  }
+  return tf.engine().makeTensorFromTensorInfo(out) as tf.Tensor4D;
+}
+
+/** x (B, H, W, C), dy (B, H', W', O) -> (K, L, C, O) */
 const conv2dFilter: GradientKernel = ({ inputs: { x, dy }, attributes, backend }) => {
   const info = describe('conv2d', attributes, x.shape as Shape, attributes.filterShape);
-  const { filterHeight: K, filterWidth: L, strideHeight, strideWidth, inChannels: C, outChannels: O } = info;
-  const padded = padInput(backend, x, info, L); // (B, (H' - 1) s + K, (W' - 1) s + L, C)
-  if (K * L * strideHeight * strideWidth === 1) {
-    const [pixels, gradients] = [tf.reshape(padded, [-1, C]), tf.reshape(dy as tf.Tensor, [-1, O])]; // (B H W, .)
-    return tf.reshape(tf.matMul(pixels, gradients, true), [1, 1, C, O]);
-  }
-  const images = tf.transpose(padded, [3, 1, 2, 0]); // (C, (H' - 1) s + K, (W' - 1) s + L, B)
-  const filter = tf.transpose(dy as tf.Tensor4D, [1, 2, 0, 3]); // (H', W', B, O)
-  const sums = tf.conv2d(images, filter, 1, 'valid', 'NHWC', [strideHeight, strideWidth]); // (C, K, L, O)
-  return tf.transpose(sums, [1, 2, 0, 3]); // (K, L, C, O)
+  const { filterHeight: K, filterWidth: L, strideHeight, strideWidth, padInfo } = info;
+  const out = backend.makeOutput(attributes.filterShape, 'float32');
+  runSimdKernel(
+    backend,
+    'convolution_filter_gradient',
+    [x, dy, out],
+    [...x.shape, ...dy.shape.slice(1), ...[K, L, strideHeight, strideWidth, padInfo.top, padInfo.left]],
+  );
+  return tf.engine().makeTensorFromTensorInfo(out);
 };
 
 /** dy (B, H', W', C), filter (K, L, C, 1) -> (B, H, W, C) */

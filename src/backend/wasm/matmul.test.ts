@@ -4,7 +4,7 @@ import { tf } from '../tf.js';
 import { drawn, expectAsOnCpu, type HostTensor } from './cpu.cases.js';
 import { loadWasm } from './load.js';
 
-beforeAll(loadWasm);
+beforeAll(async () => void (await loadWasm()));
 
 const transpositions = [
   [false, false],

@@ -4,7 +4,7 @@ import { tf } from '../tf.js';
 import { drawn, expectAsOnCpu } from './cpu.cases.js';
 import { loadWasm } from './load.js';
 
-beforeAll(loadWasm);
+beforeAll(async () => void (await loadWasm()));
 
 describe('unsortedSegmentSum', () => {
   it('adds up by hand, leaves out ids out of range, and leaves absent segments at 0', async () => {
