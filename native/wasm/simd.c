@@ -1,6 +1,7 @@
 /*
  * What training on WebAssembly needs beside TensorFlow.js' kernels, by 128-bit SIMD on the memory of its backend:
- * channels last, float32, one thread. Build again after a change, with any clang that has wasm32 and wasm-ld:
+ * channels last, float32, one thread. Built by Debian's clang 14 with lld; again after a change, with any clang that has
+ * wasm32 and wasm-ld:
  *
  *   flags="--target=wasm32 -O3 -msimd128 -ffreestanding -fno-builtin -nostdlib -Wl,--no-entry,--import-memory,--strip-all"
  *   clang $flags -o simd.wasm simd.c
