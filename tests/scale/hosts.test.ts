@@ -44,7 +44,7 @@ afterAll(() => {
 });
 
 // SGD, for the reason in mpi.test.ts.
-const training = { batchSize: 5, optimizer: 'sgd', learningRate: 0.2, logEvery: 1, epochs: 6 } as const;
+const training = { batchSize: 5, optimizer: 'sgd', learningRate: 0.1, logEvery: 1, epochs: 6 } as const;
 
 /** The settings of a training, and the arguments that start it. */
 function prepare(name: string, changes: ConfigInput['training'] = {}) {
