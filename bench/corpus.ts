@@ -2,7 +2,6 @@
  * Trainings on made-up data sets of several sizes: seconds until the first step, resident memory, and words/s of the first
  * steps of an epoch, each in a process of its own that finds all prepared.
  */
-import { fork } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import type { CorpusChild, Observed } from './corpus-child.js';
 import { corpusConfig, fillStore, writeDataset, writePhotos } from './corpus-data.js';
 import { median, type Measurement } from './measure.js';
+import { answerOf } from './processes.js';
 
 export interface CorpusOptions {
   /** Training images of each data set, rising. */
@@ -76,17 +76,5 @@ async function prepare(folder: string, size: number): Promise<Observed> {
   return start({ config: corpusConfig(folder), cache, steps: 0 });
 }
 
-function start(task: CorpusChild): Promise<Observed> {
-  return new Promise((resolve, reject) => {
-    const process_ = fork(child, [JSON.stringify(task)], {
-      stdio: ['ignore', process.stderr, process.stderr, 'ipc'],
-    });
-    let observed: Observed | undefined;
-    process_.on('message', (message) => (observed = message as Observed));
-    process_.on('error', reject);
-    process_.on('close', (code) => {
-      if (observed && code === 0) resolve(observed);
-      else reject(new Error(`a training of the bench corpus ended with code ${code}`));
-    });
-  });
-}
+const start = (task: CorpusChild) =>
+  answerOf<Observed>(child, [JSON.stringify(task)], 'a training of the bench corpus');

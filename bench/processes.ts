@@ -7,17 +7,19 @@ import type { Measurement } from './measure.js';
 
 const worker = fileURLToPath(new URL('./worker.js', import.meta.url));
 
-export function runCase({ bench, options }: Case): Promise<Measurement> {
+export const runCase = ({ bench, options }: Case): Promise<Measurement> =>
+  answerOf<Measurement>(worker, [bench, JSON.stringify(options)], `the process of bench ${bench}`);
+
+/** What a script sends before it ends. @param what it is, for the error */
+export function answerOf<T>(script: string, argv: string[], what: string): Promise<T> {
   return new Promise((resolve, reject) => {
-    const child = fork(worker, [bench, JSON.stringify(options)], {
-      stdio: ['ignore', process.stderr, process.stderr, 'ipc'],
-    });
-    let measurement: Measurement | undefined;
-    child.on('message', (message) => (measurement = message as Measurement));
+    const child = fork(script, argv, { stdio: ['ignore', process.stderr, process.stderr, 'ipc'] });
+    let answer: T | undefined;
+    child.on('message', (message) => (answer = message as T));
     child.on('error', reject);
     child.on('close', (code) => {
-      if (measurement && code === 0) resolve(measurement);
-      else reject(new Error(`the process of bench ${bench} ended with code ${code}`));
+      if (answer && code === 0) resolve(answer);
+      else reject(new Error(`${what} ended with code ${code}`));
     });
   });
 }

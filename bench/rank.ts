@@ -1,6 +1,7 @@
 /** One of the processes of allreduce.ts: `rank.js OPTIONS-AS-JSON`; rank 0 prints the measurement. */
 import { availableParallelism } from 'node:os';
 import { prepareBackend, tf } from '../src/backend/index.js';
+import { distributedSchema } from '../src/config/index.js';
 import { Random } from '../src/core/index.js';
 import { joinWorld, type World } from '../src/distributed/index.js';
 import { createDecoder, createEncoder } from '../src/models/index.js';
@@ -11,7 +12,8 @@ import type { AllreduceOptions, StepOptions, SumOptions } from './allreduce.js';
 import type { Measurement } from './measure.js';
 import { syntheticBatch, syntheticConfig, syntheticFeatures } from './synthetic.js';
 
-const BUCKET = 2 ** 20; // 4 MiB, as training.distributed.bucketMiB
+/** Numbers of a bucket, as trainings have them unless they say otherwise. */
+const BUCKET = (distributedSchema.parse({}).bucketMiB * 2 ** 20) / 4;
 
 /** Milliseconds of each repeat, begun by all processes together. */
 function times({ warmup, repeats }: AllreduceOptions, world: World, work: () => void): number[] {

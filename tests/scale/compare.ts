@@ -1,9 +1,19 @@
 /** What trainings by one process and by several have in common: their journals and weights. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { prepareBackend } from '../../src/backend/index.js';
 import { readCheckpointWeights } from '../../src/checkpoint/index.js';
+import { createEncoder, writeSafetensors } from '../../src/models/index.js';
 import type { JournalEntry } from '../../src/train/index.js';
+
+/** Writes weights of an encoder `small_cnn`, for all processes to start from. */
+export async function writeEncoder(path: string): Promise<void> {
+  await prepareBackend({ threads: 1 });
+  const encoder = createEncoder({ name: 'small_cnn', state: null, train: 'none', seed: 7 });
+  writeFileSync(path, writeSafetensors(encoder.stateDict({ classifier: true }), { dtype: 'F32' }));
+  encoder.dispose();
+}
 
 export function entriesOf(output: string): JournalEntry[] {
   const lines = readFileSync(join(output, 'metrics.jsonl'), 'utf8').trim().split('\n');

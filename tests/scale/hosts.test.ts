@@ -7,12 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { prepareBackend } from '../../src/backend/index.js';
 import { formatConfig, type ConfigInput } from '../../src/config/index.js';
-import { createEncoder, writeSafetensors } from '../../src/models/index.js';
 import { train } from '../../src/train/index.js';
 import { tinyConfig, writeTinyDataset } from '../tiny.js';
-import { entriesOf, expectSameTraining, until } from './compare.js';
+import { entriesOf, expectSameTraining, until, writeEncoder } from './compare.js';
 import { Network, whyNoHosts } from './network.js';
 
 const program = fileURLToPath(new URL('../../bin/showtell.mjs', import.meta.url));
@@ -27,11 +25,7 @@ beforeAll(async () => {
   if (reason) return;
   directory = mkdtempSync(join(tmpdir(), 'showtell-hosts-'));
   await writeTinyDataset(directory);
-  await prepareBackend({ threads: 1 });
-  const encoder = createEncoder({ name: 'small_cnn', state: null, train: 'none', seed: 7 });
-  const weights = writeSafetensors(encoder.stateDict({ classifier: true }), { dtype: 'F32' });
-  writeFileSync(at('encoder.safetensors'), weights);
-  encoder.dispose();
+  await writeEncoder(at('encoder.safetensors'));
 });
 
 afterEach(() => {

@@ -6,6 +6,7 @@
  */
 import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import { tf } from '../tf.js';
+import { replaceKernel, wrapKernel } from './replace.js';
 import { runSimdKernel } from './simd.js';
 import type { WasmBackend } from './types.js';
 
@@ -26,10 +27,7 @@ type GradientKernel = (call: {
 }) => tf.Tensor;
 
 export function registerConvolutions(): void {
-  const original = tf.getKernel(tf.Conv2D, 'wasm');
-  if (!original) throw new Error('the WebAssembly backend has no kernel Conv2D');
-  tf.unregisterKernel(tf.Conv2D, 'wasm');
-  tf.registerKernel({ ...original, kernelFunc: withSmallFilters(original.kernelFunc) });
+  wrapKernel(tf.Conv2D, withSmallFilters);
   const kernels: Record<string, GradientKernel> = {
     [tf.Conv2DBackpropInput]: conv2dInput,
     [tf.Conv2DBackpropFilter]: conv2dFilter,
@@ -37,16 +35,15 @@ export function registerConvolutions(): void {
     [tf.DepthwiseConv2dNativeBackpropFilter]: depthwiseFilter,
   };
   for (const [kernelName, kernel] of Object.entries(kernels)) {
-    if (tf.getKernel(kernelName, 'wasm')) tf.unregisterKernel(kernelName, 'wasm');
-    const kernelFunc: KernelFunc = ({ inputs, attrs, backend }) =>
+    replaceKernel(kernelName, ({ inputs, attrs, backend }) =>
       tf.tidy(() =>
         kernel({
           inputs: inputs as Record<string, TensorInfo>,
           attributes: attrs as unknown as Parameters<GradientKernel>[0]['attributes'],
           backend: backend as WasmBackend,
         }),
-      );
-    tf.registerKernel({ kernelName, backendName: 'wasm', kernelFunc });
+      ),
+    );
   }
 }
 

@@ -6,6 +6,7 @@
  */
 import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import { tf } from '../tf.js';
+import { wrapKernel } from './replace.js';
 
 interface MatMulAttributes {
   transposeA: boolean;
@@ -13,12 +14,7 @@ interface MatMulAttributes {
 }
 
 export function registerMatMul(): void {
-  for (const kernelName of [tf.BatchMatMul, tf._FusedMatMul]) {
-    const original = tf.getKernel(kernelName, 'wasm');
-    if (!original) throw new Error(`the WebAssembly backend has no kernel ${kernelName}`);
-    tf.unregisterKernel(kernelName, 'wasm');
-    tf.registerKernel({ ...original, kernelFunc: mended(original.kernelFunc) });
-  }
+  for (const kernelName of [tf.BatchMatMul, tf._FusedMatMul]) wrapKernel(kernelName, mended);
 }
 
 /** Rows and columns of each right factor by its data, as it was first used. */

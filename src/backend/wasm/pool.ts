@@ -1,6 +1,7 @@
 /** MaxPoolGrad for WebAssembly by a kernel of our own: that of TensorFlow.js takes about ten times as long. */
 import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import { tf } from '../tf.js';
+import { replaceKernel } from './replace.js';
 import { runSimdKernel } from './simd.js';
 import type { WasmBackend } from './types.js';
 
@@ -12,8 +13,7 @@ interface PoolAttributes {
 }
 
 export function registerMaxPoolGrad(): void {
-  if (tf.getKernel(tf.MaxPoolGrad, 'wasm')) tf.unregisterKernel(tf.MaxPoolGrad, 'wasm');
-  tf.registerKernel({ kernelName: tf.MaxPoolGrad, backendName: 'wasm', kernelFunc: maxPoolGrad });
+  replaceKernel(tf.MaxPoolGrad, maxPoolGrad);
 }
 
 /** dy and output (B, H', W', C), input (B, H, W, C) -> (B, H, W, C): dy at the first largest of each window, summed. */

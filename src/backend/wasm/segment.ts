@@ -1,14 +1,11 @@
 /** UnsortedSegmentSum for WebAssembly: the gradient of `gather`, and so of every embedding. */
 import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import { tf } from '../tf.js';
+import { replaceKernel } from './replace.js';
 import type { WasmBackend } from './types.js';
 
 export function registerUnsortedSegmentSum(): void {
-  tf.registerKernel({
-    kernelName: tf.UnsortedSegmentSum,
-    backendName: 'wasm',
-    kernelFunc: unsortedSegmentSum,
-  });
+  replaceKernel(tf.UnsortedSegmentSum, unsortedSegmentSum);
 }
 
 /** x (N, ...), segmentIds (N) -> (numSegments, ...); an id outside [0, numSegments) is left out. */

@@ -4,6 +4,7 @@
  */
 import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import { tf } from '../tf.js';
+import { wrapKernel } from './replace.js';
 import { runSimdKernel } from './simd.js';
 import type { WasmBackend } from './types.js';
 
@@ -14,10 +15,7 @@ interface ReductionAttributes {
 
 export function registerSums(): void {
   for (const kernelName of [tf.Sum, tf.Mean]) {
-    const original = tf.getKernel(kernelName, 'wasm');
-    if (!original) throw new Error(`the WebAssembly backend has no kernel ${kernelName}`);
-    tf.unregisterKernel(kernelName, 'wasm');
-    tf.registerKernel({ ...original, kernelFunc: overRows(original.kernelFunc, kernelName === tf.Mean) });
+    wrapKernel(kernelName, (original) => overRows(original, kernelName === tf.Mean));
   }
 }
 
