@@ -7,14 +7,15 @@
 
 #include "attention.h"
 #include "kernel.h"
-#include "linear.h"
 #include "lstm.h"
+#include "product.h"
 
 namespace showtell {
 namespace {
 
-// `joint` is [weight_hh | decoder_attn | f_beta] side by side; it and two other matrices come packed (linear.cc).
-void attentionStep(TF_OpKernelContext* c) {
+// `joint` is [weight_hh | decoder_attn | f_beta] side by side; it and two other matrices come packed (product.h).
+void attentionStep(TF_OpKernelContext* c, Flags flags) {
+  const Precision precision = flags[0] ? Precision::kBfloat16 : Precision::kFloat32;
   const Input h(c, 0, "h"), cell(c, 1, "c"), words(c, 2, "words"), keys(c, 3, "keys"), features(c, 4, "features"),
       embedding(c, 5, "embed.weight"), joint(c, 6, "joint"), jointBias(c, 7, "joint_bias"),
       inputWeight(c, 8, "weight_ih"), scoreWeight(c, 9, "full_attn.weight"), wordWeight(c, 10, "fc.weight"),
@@ -28,12 +29,15 @@ void attentionStep(TF_OpKernelContext* c) {
   if (images == 0 || rows % images != 0) throw Invalid("h has not the same number of rows for each image");
   const int64_t known = embedding.expect({-1, -1}).size(0), size = embedding.size(1);
   const int64_t gates = 4 * hidden, width = gates + units + channels;
-  joint.expect({panelsOf(width), hidden, panelWidth()});
+  const auto expectPacked = [&](const Input& weight, int64_t inner, int64_t columns) {
+    weight.expect({panelsOf(columns), depthOf(precision, inner), panelWidth()});
+  };
+  expectPacked(joint, hidden, width);
   jointBias.expect({width});
-  inputWeight.expect({panelsOf(gates), size + channels, panelWidth()});
+  expectPacked(inputWeight, size + channels, gates);
   if (scoreWeight.count() != units) throw Invalid("full_attn.weight has not one number for each unit");
   const int64_t vocabulary = wordBias.expect({-1}).size(0);
-  wordWeight.expect({panelsOf(vocabulary), hidden, panelWidth()});
+  expectPacked(wordWeight, hidden, vocabulary);
   for (int64_t row = 0; row < rows; row++) {
     const int32_t word = words.integers()[row];
     if (word < 0 || word >= known) throw Invalid("words holds " + std::to_string(word) + ", which is no word");
@@ -51,7 +55,11 @@ void attentionStep(TF_OpKernelContext* c) {
     std::copy_n(jointBias.floats(), gates, own);
     std::fill(own + gates, own + width, 0.0f);
   }
-  addProduct({h.floats(), hidden}, rows, {joint.floats(), hidden, width, true}, sums.data(), width);
+  // y += x W
+  const auto add = [&](const float* x, int64_t inner, const Input& weight, int64_t columns, float* y) {
+    multiply(precision, {rows, inner, columns}, {x, inner}, {}, weight.floats(), {true}, y, width);
+  };
+  add(h.floats(), hidden, joint, width, sums.data());
 
   const int64_t each = rows / images;
   parallel(rows, 0.3 * places * units, [&](int64_t begin, int64_t end) {
@@ -65,8 +73,7 @@ void attentionStep(TF_OpKernelContext* c) {
                 negativeQuery.data(), alpha + row * places, context.data(), beta.data(), in + size);
     }
   });
-  addProduct({input.data(), size + channels}, rows, {inputWeight.floats(), size + channels, gates, true}, sums.data(),
-             width);
+  add(input.data(), size + channels, inputWeight, gates, sums.data());
   parallel(rows, 6.0 * hidden, [&](int64_t begin, int64_t end) {
     std::vector<float> tanhCell(hidden);
     for (int64_t row = begin; row < end; row++) {
@@ -74,15 +81,15 @@ void attentionStep(TF_OpKernelContext* c) {
               nextCell + row * hidden, tanhCell.data());
     }
   });
-  fillRows(wordBias.floats(), rows, vocabulary, logits, vocabulary);
-  addProduct({next, hidden}, rows, {wordWeight.floats(), hidden, vocabulary, true}, logits, vocabulary);
+  multiply(precision, {rows, hidden, vocabulary}, {next, hidden}, {}, wordWeight.floats(), {false, wordBias.floats()},
+           logits, vocabulary);
 }
 
 const Registration attentionStepOp(
     "ShowtellAttentionStep",
     {"h: float", "c: float", "words: int32", "keys: float", "features: float", "embed: float", "joint: float",
      "joint_bias: float", "weight_ih: float", "score_weight: float", "word_weight: float", "word_bias: float"},
-    {"h_next: float", "c_next: float", "logits: float", "alpha: float"}, attentionStep);
+    {"h_next: float", "c_next: float", "logits: float", "alpha: float"}, attentionStep, {"rounded"});
 
 }  // namespace
 }  // namespace showtell

@@ -185,9 +185,6 @@ void parallel(int64_t count, double cost, const std::function<void(int64_t, int6
 
 namespace {
 
-void* create(TF_OpKernelConstruction*) { return nullptr; }
-void remove(void*) {}
-
 // TensorFlow's kernels are plain functions; the error of one is the error of its operation.
 template <typename Run>
 void guarded(TF_OpKernelContext* context, Run run) {
@@ -200,38 +197,82 @@ void guarded(TF_OpKernelContext* context, Run run) {
   }
 }
 
+struct Registered {
+  std::function<void(TF_OpKernelContext*, Flags)> compute;
+  std::vector<std::string> flags;
+};
+
 constexpr int kMost = 16;
-Compute kernels[kMost];
 int registered = 0;
 
-template <int N>
-void call(void*, TF_OpKernelContext* context) {
-  guarded(context, [&] { kernels[N](context); });
+// Made by the first registration, whichever file that is in.
+Registered& kernelOf(int index) {
+  static Registered kernels[kMost];
+  return kernels[index];
 }
 
-using Call = void (*)(void*, TF_OpKernelContext*);
+// One of these belongs to each set of attributes.
+template <int N>
+void* create(TF_OpKernelConstruction* construction) {
+  auto* flags = new Flags();
+  const std::vector<std::string>& names = kernelOf(N).flags;
+  for (size_t i = 0; i < names.size(); i++) {
+    unsigned char on = 0;
+    Status status = newStatus();
+    TF_OpKernelConstruction_GetAttrBool(construction, names[i].c_str(), &on, status.get());
+    if (TF_GetCode(status.get()) != TF_OK) TF_OpKernelConstruction_Failure(construction, status.get());
+    if (on) flags->set(static_cast<int>(i));
+  }
+  return flags;
+}
+
+template <int N>
+void call(void* flags, TF_OpKernelContext* context) {
+  guarded(context, [&] { kernelOf(N).compute(context, *static_cast<Flags*>(flags)); });
+}
+
+void remove(void* flags) { delete static_cast<Flags*>(flags); }
+
+struct Functions {
+  void* (*create)(TF_OpKernelConstruction*);
+  void (*call)(void*, TF_OpKernelContext*);
+};
 
 template <int... N>
-constexpr Call callOf(int n, std::integer_sequence<int, N...>) {
-  constexpr Call calls[] = {call<N>...};
-  return calls[n];
+constexpr Functions functionsOf(int n, std::integer_sequence<int, N...>) {
+  constexpr Functions functions[] = {{create<N>, call<N>}...};
+  return functions[n];
 }
 
 }  // namespace
 
 Registration::Registration(const char* name, std::initializer_list<const char*> inputs,
                            std::initializer_list<const char*> outputs, Compute compute) {
+  add(name, inputs, outputs, [compute](TF_OpKernelContext* context, Flags) { compute(context); }, {});
+}
+
+Registration::Registration(const char* name, std::initializer_list<const char*> inputs,
+                           std::initializer_list<const char*> outputs, ComputeFlagged compute,
+                           std::initializer_list<const char*> flags) {
+  add(name, inputs, outputs, compute, flags);
+}
+
+void Registration::add(const char* name, std::initializer_list<const char*> inputs,
+                       std::initializer_list<const char*> outputs,
+                       std::function<void(TF_OpKernelContext*, Flags)> compute,
+                       std::initializer_list<const char*> flags) {
   if (registered == kMost) std::abort();  // raise kMost
   TF_OpDefinitionBuilder* definition = TF_NewOpDefinitionBuilder(name);
   for (const char* input : inputs) TF_OpDefinitionBuilderAddInput(definition, input);
   for (const char* out : outputs) TF_OpDefinitionBuilderAddOutput(definition, out);
+  for (const char* flag : flags) TF_OpDefinitionBuilderAddAttr(definition, (std::string(flag) + ": bool").c_str());
   TF_OpDefinitionBuilderSetShapeInferenceFunction(definition, [](TF_ShapeInferenceContext*, TF_Status*) {});
   Status status = newStatus();
   TF_RegisterOpDefinition(definition, status.get());
   check(status);
-  kernels[registered] = compute;
-  TF_KernelBuilder* kernel = TF_NewKernelBuilder(
-      name, "CPU", create, callOf(registered++, std::make_integer_sequence<int, kMost>()), remove);
+  kernelOf(registered) = {std::move(compute), {flags.begin(), flags.end()}};
+  const auto [create, call] = functionsOf(registered++, std::make_integer_sequence<int, kMost>());
+  TF_KernelBuilder* kernel = TF_NewKernelBuilder(name, "CPU", create, call, remove);
   TF_RegisterKernelBuilder(name, kernel, status.get());
   check(status);
 }

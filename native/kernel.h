@@ -48,12 +48,30 @@ int32_t* integerOutput(TF_OpKernelContext* context, int index, std::initializer_
 // worth waking a thread for runs at once.
 void parallel(int64_t count, double cost, const std::function<void(int64_t, int64_t)>& work);
 
+// Attributes of an operation that are on or off, in the order of its registration.
+class Flags {
+ public:
+  void set(int index) { bits_ |= 1u << index; }
+  bool operator[](int index) const { return (bits_ >> index) & 1; }
+
+ private:
+  uint32_t bits_ = 0;
+};
+
 using Compute = void (*)(TF_OpKernelContext*);
+using ComputeFlagged = void (*)(TF_OpKernelContext*, Flags);
 
 // Makes an operation and its kernel for the CPU known to TensorFlow. Inputs and outputs as "name: float".
 struct Registration {
   Registration(const char* name, std::initializer_list<const char*> inputs,
                std::initializer_list<const char*> outputs, Compute compute);
+  Registration(const char* name, std::initializer_list<const char*> inputs,
+               std::initializer_list<const char*> outputs, ComputeFlagged compute,
+               std::initializer_list<const char*> flags);
+
+ private:
+  void add(const char* name, std::initializer_list<const char*> inputs, std::initializer_list<const char*> outputs,
+           std::function<void(TF_OpKernelContext*, Flags)> compute, std::initializer_list<const char*> flags);
 };
 
 }  // namespace showtell

@@ -148,12 +148,18 @@ export function withoutKernels<T>(work: () => T): T {
 }
 
 /**
- * Runs one of our kernels; shapes and outputs stand in its C++ source.
+ * Runs one of our kernels; shapes, outputs and flags stand in its C++ source.
  * @param outputs how many tensors it returns
  * @throws Error that names the input whose shape does not fit
  */
-export function kernel(name: string, inputs: tf.Tensor[], outputs: number): tf.Tensor2D[] {
-  return nativeOp(`Showtell${name}`, {}, inputs, outputs) as tf.Tensor2D[];
+export function kernel(
+  name: string,
+  inputs: tf.Tensor[],
+  outputs: number,
+  flags: Record<string, boolean> = {},
+): tf.Tensor2D[] {
+  const attributes = Object.fromEntries(Object.entries(flags).map(([flag, on]) => [flag, { bool: on }]));
+  return nativeOp(`Showtell${name}`, attributes, inputs, outputs) as tf.Tensor2D[];
 }
 
 /** log of the sum of exp of each row, (R, V) -> (R). */

@@ -1,41 +1,110 @@
 /**
  * Matrix products in the precision that the backend was prepared for. With `bfloat16` both factors are rounded to bfloat16
- * (8 bits of precision) and multiplied with float32 sums; everything else stays float32. GPUs and CPUs with AMX have units
- * for that, whose product is rounded once more, as by PyTorch's autocast. Other CPUs multiply the rounded factors as
- * float32, which is exact and faster than AVX-512's instruction for bfloat16 (VDPBF16PS), where there is one. oneDNN's own
- * switch for this (ONEDNN_DEFAULT_FPMATH_MODE) has an effect only where the CPU has AMX.
+ * (8 bits of precision) and multiplied with float32 sums; everything else stays float32. On CPUs our own kernel does that
+ * (native/product.cc), by AVX-512's instruction for bfloat16 (VDPBF16PS) where there is one, else as float32. GPUs and CPUs with
+ * AMX have units for it, which TensorFlow uses: their product is rounded once more, as by PyTorch's autocast. Without our
+ * kernels other CPUs multiply the rounded factors as float32 as well. oneDNN's own switch for this
+ * (ONEDNN_DEFAULT_FPMATH_MODE) has an effect only where the CPU has AMX.
  */
 import { currentBackend, isNative } from './backend.js';
+import { hasKernels, kernel } from './ops.js';
 import { tf } from './tf.js';
 
 export interface MatrixProducts {
   /** x y, either factor transposed first if so wanted: (a, b) (b, c) -> (a, c), float32 */
   matMul(x: tf.Tensor2D, y: tf.Tensor2D, transposeX?: boolean, transposeY?: boolean): tf.Tensor2D;
-  /** Frees the factors that were rounded or transposed. */
+  /** x y + bias, (a, b) (b, c) (c) -> (a, c) */
+  affine(x: tf.Tensor2D, y: tf.Tensor2D, bias: tf.Tensor): tf.Tensor2D;
+  /** Frees the factors that were rounded, transposed or laid out anew. */
   dispose(): void;
 }
 
 /**
- * Products that round and transpose each factor once, however often it is used: keep one object for computations that use the same
+ * Products that prepare each factor once, however often it is used: keep one object for computations that use the same
  * matrices again and again, and dispose of it before a matrix changes.
  */
 export function matrixProducts(): MatrixProducts {
   if (!isNative()) return new WebAssemblyProducts();
   const { precision, device, cpuFeatures } = currentBackend();
-  if (precision !== 'bfloat16') return nativeProducts;
-  return new Bfloat16Products(device === 'GPU' || cpuFeatures.includes('amx_bf16'));
+  const units = device === 'GPU' || cpuFeatures.includes('amx_bf16');
+  if (hasKernels() && !(precision === 'bfloat16' && units))
+    return new KernelProducts(precision === 'bfloat16');
+  if (precision !== 'bfloat16') return new NativeProducts();
+  return new Bfloat16Products(units);
 }
 
-const nativeProducts: MatrixProducts = {
-  matMul: (x, y, tx, ty) => tf.matMul(x, y, tx, ty),
-  dispose: () => undefined,
-};
+abstract class SimpleProducts implements MatrixProducts {
+  abstract matMul(x: tf.Tensor2D, y: tf.Tensor2D, transposeX?: boolean, transposeY?: boolean): tf.Tensor2D;
+
+  affine(x: tf.Tensor2D, y: tf.Tensor2D, bias: tf.Tensor): tf.Tensor2D {
+    return tf.tidy(() => tf.add<tf.Tensor2D>(this.matMul(x, y), bias));
+  }
+
+  dispose(): void {}
+}
+
+class NativeProducts extends SimpleProducts {
+  matMul(x: tf.Tensor2D, y: tf.Tensor2D, transposeX = false, transposeY = false): tf.Tensor2D {
+    return tf.matMul(x, y, transposeX, transposeY);
+  }
+}
+
+/** Products by our own kernel, which reads right factors laid out in its order: those that come again are kept so. */
+class KernelProducts implements MatrixProducts {
+  private readonly none = tf.keep(tf.zeros([0]));
+  /** By the factor's numbers, and which matrix they are: null where it was seen once. */
+  private readonly seen = new Map<object, Map<string, tf.Tensor | null>>();
+
+  constructor(private readonly bfloat16: boolean) {}
+
+  matMul(x: tf.Tensor2D, y: tf.Tensor2D, transposeX = false, transposeY = false): tf.Tensor2D {
+    return this.product(x, y, transposeX, transposeY, this.none);
+  }
+
+  affine(x: tf.Tensor2D, y: tf.Tensor2D, bias: tf.Tensor): tf.Tensor2D {
+    return this.product(x, y, false, false, bias);
+  }
+
+  private product(x: tf.Tensor2D, y: tf.Tensor2D, tx: boolean, ty: boolean, bias: tf.Tensor): tf.Tensor2D {
+    const flags = { transpose_x: tx, transpose_y: ty, rounded: this.bfloat16 };
+    return kernel('Product', [x, y, this.packed(y, ty), bias], 1, flags)[0];
+  }
+
+  private packed(y: tf.Tensor2D, transpose: boolean): tf.Tensor {
+    let views = this.seen.get(y.dataId);
+    if (!views) this.seen.set(y.dataId, (views = new Map<string, tf.Tensor | null>()));
+    const view = `${y.shape.join('x')}${transpose ? " '" : ''}`;
+    const known = views.get(view);
+    if (known) return known;
+    const again = known === null;
+    const packed = again ? tf.keep(packFactor(y, transpose, this.bfloat16)) : null;
+    views.set(view, packed);
+    return packed ?? this.none;
+  }
+
+  dispose(): void {
+    this.none.dispose();
+    for (const views of this.seen.values())
+      tf.dispose([...views.values()].filter((tensor) => tensor !== null));
+    this.seen.clear();
+  }
+}
+
+/** Whether our kernels round the factors of products. */
+export function inBfloat16(): boolean {
+  return currentBackend().precision === 'bfloat16';
+}
+
+/** A right factor as our kernels read it. @param y (b, c), or (c, b) that is transposed */
+export function packFactor(y: tf.Tensor2D, transpose = false, bfloat16 = false): tf.Tensor {
+  return kernel('Pack', [y], 1, { transpose, rounded: bfloat16 })[0];
+}
 
 /**
  * Its fast kernel knows no transposed factors; the other one is some twenty times slower. A right factor is transposed
  * once, and so the backend lays it out for its kernel once.
  */
-class WebAssemblyProducts implements MatrixProducts {
+class WebAssemblyProducts extends SimpleProducts {
   private readonly turned = new Map<object, tf.Tensor2D>();
 
   matMul(x: tf.Tensor2D, y: tf.Tensor2D, transposeX = false, transposeY = false): tf.Tensor2D {
@@ -51,7 +120,7 @@ class WebAssemblyProducts implements MatrixProducts {
     return turned;
   }
 
-  dispose(): void {
+  override dispose(): void {
     tf.dispose([...this.turned.values()]);
     this.turned.clear();
   }
@@ -79,12 +148,14 @@ interface NativeBackend {
   createOutputTensor(metadata: Metadata): tf.Tensor;
 }
 
-class Bfloat16Products implements MatrixProducts {
+class Bfloat16Products extends SimpleProducts {
   private readonly backend = tf.backend() as unknown as NativeBackend;
   private readonly rounded = new Map<object, number>();
 
   /** @param units whether the product is computed of bfloat16 numbers, or of float32 numbers that were rounded to it */
-  constructor(private readonly units: boolean) {}
+  constructor(private readonly units: boolean) {
+    super();
+  }
 
   matMul(x: tf.Tensor2D, y: tf.Tensor2D, transposeX = false, transposeY = false): tf.Tensor2D {
     const { binding } = this.backend;
@@ -124,7 +195,7 @@ class Bfloat16Products implements MatrixProducts {
     return binding.executeOp('Cast', attributes, [id], 1)[0];
   }
 
-  dispose(): void {
+  override dispose(): void {
     for (const id of this.rounded.values()) this.backend.binding.deleteTensor(id);
     this.rounded.clear();
   }

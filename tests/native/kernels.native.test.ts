@@ -149,8 +149,9 @@ await describeNative(() => {
     });
 
     it('refuse shapes that do not fit, and name them', () => {
-      const inputs = [tf.zeros([2, 3]), tf.zeros([4, 5]), tf.zeros([5])];
-      expect(() => kernel('Linear', inputs, 1)).toThrow(/weight is 4 x 5, not 3 x \?/);
+      const inputs = [tf.zeros([2, 3]), tf.zeros([4, 5]), tf.zeros([0]), tf.zeros([5])];
+      const flags = { transpose_x: false, transpose_y: false, rounded: false };
+      expect(() => kernel('Product', inputs, 1, flags)).toThrow(/y is 4 x 5, not 3 x \?/);
     });
   });
 });

@@ -35,19 +35,28 @@ function whyNot(): string | undefined {
 const reason = whyNot();
 if (reason) process.stderr.write(`the kernels are not run under sanitizers: ${reason}\n`);
 
-it.skipIf(reason)('kernels read and write only what is theirs, and refuse shapes that do not fit', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'showtell-kernels-'));
-  try {
-    const program = join(folder, 'harness');
-    const sources = kernelSources().filter((file) => file.endsWith('.cc') && basename(file) !== 'addon.cc');
-    const built = run(compiler, [
-      ...['-std=c++17', '-g', '-O1', '-fopenmp-simd', ...sanitize],
-      ...['-I', join(sources[0], '..'), '-I', headers, ...sources, harness, '-o', program, '-lpthread'],
-    ]);
-    expect(built.stderr).not.toMatch(/error:/);
-    const { status, stdout, stderr } = run(program, []);
-    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: 'ok\n', stderr: '' });
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-});
+/** Instructions that every processor of the kind has, and all that this one has. */
+const instructions: [string, string[]][] = [
+  ['any processor', []],
+  ['this processor', ['-march=native']],
+];
+
+it.skipIf(reason).each(instructions)(
+  'kernels for %s read and write only what is theirs, and refuse shapes that do not fit',
+  (_, flags) => {
+    const folder = mkdtempSync(join(tmpdir(), 'showtell-kernels-'));
+    try {
+      const program = join(folder, 'harness');
+      const sources = kernelSources().filter((file) => file.endsWith('.cc') && basename(file) !== 'addon.cc');
+      const built = run(compiler, [
+        ...['-std=c++17', '-g', '-O1', '-fopenmp-simd', ...flags, ...sanitize],
+        ...['-I', join(sources[0], '..'), '-I', headers, ...sources, harness, '-o', program, '-lpthread'],
+      ]);
+      expect(built.stderr).not.toMatch(/error:/);
+      const { status, stdout, stderr } = run(program, []);
+      expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: 'ok\n', stderr: '' });
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+);

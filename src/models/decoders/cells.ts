@@ -1,13 +1,13 @@
 /** Arithmetic that steps and sequences share. */
-import { hasKernels, keptNumbers, kernel, tf } from '../../backend/index.js';
-
-/** Rows up to which our kernels read a weight matrix faster as it is than TensorFlow lays it out anew. */
-const FEW_ROWS = 64;
+import { hasKernels, keptNumbers, matrixProducts, tf } from '../../backend/index.js';
 
 /** x W + b: (B, in) -> (B, out); has no gradient of its own. */
 export function linear(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor2D {
-  if (hasKernels() && x.shape[0] <= FEW_ROWS) return kernel('Linear', [x, weight, bias], 1)[0];
-  return tf.add(tf.matMul(x as tf.Tensor2D, weight as tf.Tensor2D), bias);
+  if (!hasKernels()) return tf.add(tf.matMul(x as tf.Tensor2D, weight as tf.Tensor2D), bias);
+  const products = matrixProducts();
+  const y = products.affine(x as tf.Tensor2D, weight as tf.Tensor2D, bias);
+  products.dispose();
+  return y;
 }
 
 /**

@@ -125,9 +125,7 @@ export function lstmSequence(
 
   const products = matrixProducts();
   const result = tf.tidy(() => {
-    const image = projected
-      ? tf.add<tf.Tensor2D>(products.matMul(features, p('project.weight')), p('project.bias'))
-      : features; // (B, E)
+    const image = projected ? products.affine(features, p('project.weight'), p('project.bias')) : features; // (B, E)
     const embedded = embed(p('embed.weight'), packed, config.embeddingDropout, dropoutSeed);
     let x = tf.concat([image, embedded.words], 0); // (M, E)
     const traces: LayerTrace[] = [];

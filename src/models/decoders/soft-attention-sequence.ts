@@ -89,8 +89,8 @@ export function softAttentionSequence(
     const [size, places, channels] = features.shape;
     const { hidden, attention, dropout } = config;
     const weights = sequenceWeights(p, config.embedding);
-    const affine = (x: tf.Tensor2D, name: string): tf.Tensor2D =>
-      tf.add(products.matMul(x, p(`${name}.weight`)), p(`${name}.bias`));
+    const affine = (x: tf.Tensor2D, name: string) =>
+      products.affine(x, p(`${name}.weight`), p(`${name}.bias`));
     const flat: tf.Tensor2D = tf.reshape(features, [size * places, channels]);
     const keys: tf.Tensor3D = tf.reshape(affine(flat, 'attention.encoder_attn'), [size, places, attention]);
     const scene: Scene = { keys, features, score: p('attention.full_attn.weight') };

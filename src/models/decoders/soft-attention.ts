@@ -5,7 +5,7 @@
  * an LSTM cell; `init_h` and `init_c` make the first state from the mean feature. What the attention layer makes of
  * the image, its keys, does not depend on the word and is computed once.
  */
-import { hasKernels, kernel, tf } from '../../backend/index.js';
+import { hasKernels, inBfloat16, kernel, packFactor, tf } from '../../backend/index.js';
 import { attend, type Scene } from './attention-step.js';
 import { BaseDecoder, type Lookup } from './base.js';
 import { linear } from './cells.js';
@@ -112,7 +112,7 @@ export class SoftAttentionDecoder extends BaseDecoder {
       ...[h, c, words, scene.keys, scene.features, p('embed.weight'), joint, jointBias, input],
       ...[scene.score, projection, p('fc.bias')],
     ];
-    const [nextH, nextC, logits, alpha] = kernel('AttentionStep', inputs, 4);
+    const [nextH, nextC, logits, alpha] = kernel('AttentionStep', inputs, 4, { rounded: inBfloat16() });
     return { next: { h: nextH, c: nextC }, logits, alpha };
   }
 
@@ -121,7 +121,7 @@ export class SoftAttentionDecoder extends BaseDecoder {
     () => this.parameters.variables.values(),
     () => {
       const p = (name: string) => this.parameters.get(name) as tf.Tensor as tf.Tensor2D;
-      const pack = (weight: tf.Tensor) => kernel('Pack', [weight], 1)[0];
+      const pack = (weight: tf.Tensor2D) => packFactor(weight, false, inBfloat16());
       return {
         joint: pack(tf.concat(JOINT.map(p), 1)),
         jointBias: this.jointBias(),

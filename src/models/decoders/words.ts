@@ -151,7 +151,7 @@ export function projectionLoss(
   return tf.tidy((): ProjectionResult => {
     const dropped: tf.Tensor2D = mask ? tf.mul(hidden, mask) : hidden;
     const offset = never.length === 0 ? bias : tf.add(bias, excluding(never, bias.size));
-    const logits: tf.Tensor2D = tf.add(products.matMul(dropped, weight), offset); // (N, V)
+    const logits = products.affine(dropped, weight, offset); // (N, V)
     const { losses, dLogits } = crossEntropy(logits, targets, labelSmoothing);
     const share = tf.tensor2d(shares, [shares.length, 1]);
     const loss = tf.sum(tf.mul(losses, tf.reshape(share, [-1]))) as tf.Scalar;
