@@ -1,19 +1,12 @@
 // A bias for each channel and an activation behind it, in one pass over what a convolution gave.
 
-#include <algorithm>
-
 #include "kernel.h"
+#include "piecewise.h"
 
 namespace showtell {
 namespace {
 
-float none(float x) { return x; }
-float relu(float x) { return x > 0.0f ? x : 0.0f; }
-float relu6(float x) { return std::min(std::max(x, 0.0f), 6.0f); }
-float hardSigmoid(float x) { return relu6(x + 3.0f) * (1.0f / 6.0f); }
-float hardSwish(float x) { return x * hardSigmoid(x); }
-
-template <float (*Activation)(float)>
+template <Activation A>
 void biased(TF_OpKernelContext* c) {
   const Input x(c, 0, "x"), bias(c, 1, "bias");
   const int64_t channels = bias.expect({-1}).size(0);
@@ -25,16 +18,18 @@ void biased(TF_OpKernelContext* c) {
     for (int64_t place = begin; place < end; place++) {
       const float* in = from + place * channels;
       float* out = y + place * channels;
-      for (int64_t i = 0; i < channels; i++) out[i] = Activation(in[i] + b[i]);
+      for (int64_t i = 0; i < channels; i++) out[i] = activated(A, in[i] + b[i]);
     }
   });
 }
 
-const Registration noneOp("ShowtellBias", {"x: float", "bias: float"}, {"y: float"}, biased<none>);
-const Registration reluOp("ShowtellBiasRelu", {"x: float", "bias: float"}, {"y: float"}, biased<relu>);
-const Registration relu6Op("ShowtellBiasRelu6", {"x: float", "bias: float"}, {"y: float"}, biased<relu6>);
-const Registration sigmoidOp("ShowtellBiasHardSigmoid", {"x: float", "bias: float"}, {"y: float"}, biased<hardSigmoid>);
-const Registration swishOp("ShowtellBiasHardSwish", {"x: float", "bias: float"}, {"y: float"}, biased<hardSwish>);
+using Both = std::initializer_list<const char*>;
+const Both inputs = {"x: float", "bias: float"}, outputs = {"y: float"};
+const Registration noneOp("ShowtellBias", inputs, outputs, biased<Activation::kNone>);
+const Registration reluOp("ShowtellBiasRelu", inputs, outputs, biased<Activation::kRelu>);
+const Registration relu6Op("ShowtellBiasRelu6", inputs, outputs, biased<Activation::kRelu6>);
+const Registration sigmoidOp("ShowtellBiasHardSigmoid", inputs, outputs, biased<Activation::kHardSigmoid>);
+const Registration swishOp("ShowtellBiasHardSwish", inputs, outputs, biased<Activation::kHardSwish>);
 
 }  // namespace
 }  // namespace showtell

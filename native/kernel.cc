@@ -174,6 +174,8 @@ constexpr double kWorthWaking = 20000;
 
 }  // namespace
 
+int threads() { return pool().threads(); }
+
 void parallel(int64_t count, double cost, const std::function<void(int64_t, int64_t)>& work) {
   if (count <= 0) return;
   if (count == 1 || count * cost < kWorthWaking || pool().threads() == 1) {
@@ -202,7 +204,7 @@ struct Registered {
   std::vector<std::string> flags;
 };
 
-constexpr int kMost = 16;
+constexpr int kMost = 32;
 int registered = 0;
 
 // Made by the first registration, whichever file that is in.

@@ -48,6 +48,9 @@ int32_t* integerOutput(TF_OpKernelContext* context, int index, std::initializer_
 // worth waking a thread for runs at once.
 void parallel(int64_t count, double cost, const std::function<void(int64_t, int64_t)>& work);
 
+// How many threads `parallel` takes, with the one that calls it.
+int threads();
+
 // Attributes of an operation that are on or off, in the order of its registration.
 class Flags {
  public:

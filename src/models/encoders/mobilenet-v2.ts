@@ -2,8 +2,14 @@
  * MobileNetV2 1.0 (Sandler et al. 2018, table 2), as torchvision's `mobilenet_v2`: the same names, padding and BatchNorm
  * epsilon (torchvision/models/mobilenetv2.py).
  */
-import { tf } from '../../backend/index.js';
-import { convolution, type EncoderParameters, frozenLinear, type Layer } from '../layers/index.js';
+import {
+  type Convolution,
+  convolution,
+  type EncoderParameters,
+  frozenLinear,
+  invertedResidual,
+  type Layer,
+} from '../layers/index.js';
 import { StagedEncoder, type Encoder, type Stage } from './encoder.js';
 
 const EPSILON = 1e-5;
@@ -24,12 +30,11 @@ function convolutionRelu6(
   parameters: EncoderParameters,
   name: string,
   shape: { inputs: number; outputs: number; kernel: number; stride?: number; depthwise?: boolean },
-): Layer {
+): Convolution {
   const names = { name: `${name}.0`, norm: `${name}.1` };
   return convolution(parameters, { ...names, epsilon: EPSILON, activation: 'Relu6', ...shape });
 }
 
-/** Inverted residual: 1x1 to more channels, 3x3 depthwise, 1x1 to `outputs` without an activation. */
 function block(
   parameters: EncoderParameters,
   name: string,
@@ -37,28 +42,23 @@ function block(
 ): Layer {
   const { inputs, outputs, expansion, stride } = shape;
   const expanded = inputs * expansion;
-  const layers: Layer[] = [];
-  const part = () => `${name}.conv.${layers.length}`;
-  if (expansion !== 1)
-    layers.push(convolutionRelu6(parameters, part(), { inputs, outputs: expanded, kernel: 1 }));
+  let parts = 0;
+  const part = () => `${name}.conv.${parts++}`;
+  const wider = { inputs, outputs: expanded, kernel: 1 };
   const depthwise = { inputs: expanded, outputs: expanded, kernel: 3, stride, depthwise: true };
-  layers.push(convolutionRelu6(parameters, part(), depthwise));
-  layers.push(
-    convolution(parameters, {
+  return invertedResidual(parameters, {
+    expand: expansion === 1 ? undefined : convolutionRelu6(parameters, part(), wider),
+    depthwise: convolutionRelu6(parameters, part(), depthwise),
+    project: convolution(parameters, {
       name: part(),
-      norm: `${name}.conv.${layers.length + 1}`,
+      norm: part(),
       epsilon: EPSILON,
       inputs: expanded,
       outputs,
       kernel: 1,
     }),
-  );
-  const residual = stride === 1 && inputs === outputs;
-  return (x) =>
-    tf.tidy(() => {
-      const y = layers.reduce((value, layer) => layer(value), x);
-      return residual ? tf.add(x, y) : y;
-    });
+    residual: stride === 1 && inputs === outputs,
+  });
 }
 
 /** Stages features.0 .. features.18; the last gives (B, H/32, W/32, 1280). */

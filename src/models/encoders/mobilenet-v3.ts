@@ -6,10 +6,12 @@ import { tf } from '../../backend/index.js';
 import {
   type Activation,
   type ConvolutionSpec,
+  type Convolution,
   convolution,
   type EncoderParameters,
   frozenLinear,
   hardSwish,
+  invertedResidual,
   type Layer,
 } from '../layers/index.js';
 import { StagedEncoder, type Encoder, type Stage } from './encoder.js';
@@ -72,11 +74,12 @@ function normed(
   parameters: EncoderParameters,
   name: string,
   shape: Pick<ConvolutionSpec, 'inputs' | 'outputs' | 'kernel' | 'stride' | 'depthwise' | 'activation'>,
-): Layer {
+): Convolution {
   return convolution(parameters, { name: `${name}.0`, norm: `${name}.1`, epsilon: EPSILON, ...shape });
 }
 
-function squeezeExcitation(parameters: EncoderParameters, name: string, channels: number): Layer {
+/** The convolutions of squeeze-and-excitation. */
+function squeezeExcitation(parameters: EncoderParameters, name: string, channels: number) {
   const squeezed = divisibleBy8(channels / 4);
   const fc1 = convolution(parameters, {
     name: `${name}.fc1`,
@@ -92,29 +95,22 @@ function squeezeExcitation(parameters: EncoderParameters, name: string, channels
     kernel: 1,
     activation: 'HardSigmoid',
   });
-  return (x) => {
-    const mean = tf.mean(x, [1, 2], true) as tf.Tensor4D; // (B, 1, 1, C)
-    return tf.mul(x, fc2(fc1(mean))); // (B, H, W, C)
-  };
+  return { fc1, fc2 };
 }
 
 function block(parameters: EncoderParameters, name: string, inputs: number, spec: Block): Layer {
   const { kernel, expanded, outputs, squeeze, activation, stride } = spec;
-  const layers: Layer[] = [];
   let parts = 0;
   const part = () => `${name}.block.${parts++}`;
-  if (expanded !== inputs)
-    layers.push(normed(parameters, part(), { inputs, outputs: expanded, kernel: 1, activation }));
+  const wider = { inputs, outputs: expanded, kernel: 1, activation };
   const depthwise = { inputs: expanded, outputs: expanded, kernel, stride, depthwise: true, activation };
-  layers.push(normed(parameters, part(), depthwise));
-  if (squeeze) layers.push(squeezeExcitation(parameters, part(), expanded));
-  layers.push(normed(parameters, part(), { inputs: expanded, outputs, kernel: 1 }));
-  const residual = stride === 1 && inputs === outputs;
-  return (x) =>
-    tf.tidy(() => {
-      const y = layers.reduce((value, layer) => layer(value), x);
-      return residual ? tf.add(x, y) : y;
-    });
+  return invertedResidual(parameters, {
+    expand: expanded === inputs ? undefined : normed(parameters, part(), wider),
+    depthwise: normed(parameters, part(), depthwise),
+    squeeze: squeeze ? squeezeExcitation(parameters, part(), expanded) : undefined,
+    project: normed(parameters, part(), { inputs: expanded, outputs, kernel: 1 }),
+    residual: stride === 1 && inputs === outputs,
+  });
 }
 
 /** One stage for the stem, each block and the last 1x1 convolution, which has six times the last block's channels. */

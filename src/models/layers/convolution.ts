@@ -1,11 +1,27 @@
 /** Convolutions with PyTorch's padding, each with its BatchNorm: folded in, or by the batch's own statistics. */
-import { hasKernels, kernel as kernelOp, tf } from '../../backend/index.js';
+import { hasKernels, kernel as kernelOp, packFactor, tf } from '../../backend/index.js';
 import { activations, type Activation } from './activations.js';
 import { batchNorm, MOMENTUM } from './batch-norm.js';
 import type { EncoderParameters, Initial } from './parameters.js';
 
 /** (B, H, W, C) -> (B, H', W', C') */
 export type Layer = (x: tf.Tensor4D) => tf.Tensor4D;
+
+export interface Convolution extends Layer {
+  /** What our kernels take; absent where the weights are trained, or where there are none. */
+  readonly frozen?: FrozenConvolution;
+}
+
+/** BatchNorm folded in. */
+export interface FrozenConvolution {
+  /** (K, K, I, O), depthwise (K, K, C, 1) */
+  kernel: tf.Tensor4D;
+  bias: tf.Tensor1D;
+  /** The kernel (K K I, O) as our kernels read it, where they compute the convolution; else no numbers. */
+  packed: tf.Tensor;
+  stride: number;
+  activation: Activation;
+}
 
 export interface ConvolutionSpec {
   /** Name of the convolution; `.weight` and `.bias` follow it. */
@@ -29,10 +45,10 @@ export interface ConvolutionSpec {
 
 type Border = [[number, number], [number, number], [number, number], [number, number]];
 
-interface Folded {
-  kernel: tf.Tensor4D;
-  bias: tf.Tensor1D;
-}
+type Folded = Pick<FrozenConvolution, 'kernel' | 'bias'>;
+
+/** Up to so many channels wider kernels than 1x1 are ours: TensorFlow's take them in vectors, which these do not fill. */
+const FEW_CHANNELS = 4;
 
 /** Standard deviation of He et al. 2015 over the outputs. */
 function heFanOut(outputs: number, kernel: number): Initial {
@@ -49,7 +65,7 @@ export function heFanIn(inputs: number, kernel: number): Initial {
  * bias beta - mean gamma / sqrt(var + eps). Frozen weights are folded once, trained ones at every call; while an
  * encoder that starts from random weights is trained, mean and var are the batch's and nothing is folded.
  */
-export function convolution(parameters: EncoderParameters, spec: ConvolutionSpec): Layer {
+export function convolution(parameters: EncoderParameters, spec: ConvolutionSpec): Convolution {
   const { name, norm, inputs, outputs, kernel, stride = 1, depthwise = false, activation = 'None' } = spec;
   const shape = [outputs, depthwise ? 1 : inputs, kernel, kernel];
   const weight = parameters.parameter(
@@ -118,14 +134,33 @@ export function convolution(parameters: EncoderParameters, spec: ConvolutionSpec
   const folded = tf.tidy(() => fold() as unknown as tf.TensorContainerObject) as unknown as Folded;
   parameters.keep(folded.kernel);
   parameters.keep(folded.bias);
-  return (x) => tf.tidy(() => biased(convolve(x, folded.kernel), folded.bias, activation));
+  const plain = (x: tf.Tensor4D) =>
+    tf.tidy(() => biased(convolve(x, folded.kernel), folded.bias, activation));
+  if (!hasKernels()) return plain;
+  const own = !depthwise && (kernel === 1 || inputs <= FEW_CHANNELS);
+  const packed = tf.tidy(() =>
+    own ? packFactor(tf.reshape(folded.kernel, [kernel * kernel * inputs, outputs])) : tf.zeros([0]),
+  );
+  const none = parameters.keep(tf.zeros([0]));
+  const frozen = { ...folded, packed: parameters.keep(packed), stride, activation };
+  const run = (x: tf.Tensor4D) => {
+    if (!own || !hasKernels()) return plain(x);
+    const inputs = [x, packed, folded.bias, none];
+    const [y] = kernelOp(kernelName('Convolution', activation), inputs, 1, { halved: stride === 2 });
+    return y as tf.Tensor as tf.Tensor4D;
+  };
+  return Object.assign(run, { frozen });
+}
+
+/** Of one that ends in an activation. */
+export function kernelName(name: string, activation: Activation): string {
+  return activation === 'None' ? name : `${name}${activation}`;
 }
 
 /** activation(y + bias) */
 function biased(y: tf.Tensor4D, bias: tf.Tensor1D, activation: Activation): tf.Tensor4D {
   if (hasKernels()) {
-    const name = activation === 'None' ? 'Bias' : `Bias${activation}`;
-    return kernelOp(name, [y, bias], 1)[0] as tf.Tensor as tf.Tensor4D;
+    return kernelOp(kernelName('Bias', activation), [y, bias], 1)[0] as tf.Tensor as tf.Tensor4D;
   }
   // A whole row of places at a time: TensorFlow is slow where the repeated axis is short.
   const [size, height, width, channels] = y.shape;
