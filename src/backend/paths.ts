@@ -1,18 +1,12 @@
 /** Where this package and the npm packages of the native backend lie. */
 import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+
+export { packageRoot } from '../core/index.js';
 
 /** CommonJS `require` as seen from this package: TensorFlow.js' Node builds are CommonJS. */
 export const require = createRequire(import.meta.url);
-
-/** The folder of this package's package.json. */
-export function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
-  return folder;
-}
 
 /** The folder of an installed npm package, or undefined. */
 export function npmPackage(name: string): string | undefined {

@@ -9,6 +9,7 @@ export * from './hash.js';
 export * from './html.js';
 export * from './lock.js';
 export * from './log.js';
+export * from './package-root.js';
 export * from './page.js';
 export * from './process.js';
 export * from './profile.js';

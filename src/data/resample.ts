@@ -5,6 +5,7 @@
  * costs no pixels that it throws away.
  */
 import type { RgbImage } from './image.js';
+import { passes, type EvenTaps } from './resample-passes.js';
 
 export type Interpolation = 'bilinear' | 'bicubic';
 
@@ -18,7 +19,6 @@ export interface Window {
 
 const PRECISION_BITS = 22;
 const ONE = 2 ** PRECISION_BITS;
-const HALF = 2 ** (PRECISION_BITS - 1);
 
 function triangle(x: number): number {
   x = Math.abs(x);
@@ -83,133 +83,16 @@ function tapsOf(from: number, to: number, start: number, length: number, filter:
   return taps;
 }
 
-/** The same taps, four for every pixel, where that is enough: for usual reductions, which then need no inner loop. */
-function fourTaps({ stride, first, count, weights }: Taps, from: number): Taps | undefined {
-  if (from < 4 || count.some((each) => each > 4)) return undefined;
-  const four: Taps = { stride: 4, first: first.slice(), count, weights: new Int32Array(4 * first.length) };
+/** The same taps, equally many for every pixel: those that it lacks weigh nothing. */
+function evenTaps({ stride, first, count, weights }: Taps, from: number): EvenTaps {
+  const taps = count.reduce((most, each) => Math.max(most, each), 0);
+  const even = { taps, first: first.slice(), weights: new Int32Array(taps * first.length) };
   for (let i = 0; i < first.length; i++) {
-    four.first[i] = Math.min(first[i], from - 4);
-    const shift = first[i] - four.first[i]; // weights before and behind are zero
-    for (let t = 0; t < count[i]; t++) four.weights[4 * i + shift + t] = weights[i * stride + t];
+    even.first[i] = Math.min(first[i], from - taps);
+    const shift = first[i] - even.first[i];
+    for (let t = 0; t < count[i]; t++) even.weights[taps * i + shift + t] = weights[i * stride + t];
   }
-  return four;
-}
-
-function clip8(sum: number): number {
-  const value = sum >> PRECISION_BITS;
-  return value < 0 ? 0 : value > 255 ? 255 : value;
-}
-
-/** Rows `top`..`top + rows - 1` of `image`, each reduced to the columns of `taps`. */
-function horizontal(image: RgbImage, top: number, rows: number, columns: number, taps: Taps): RgbImage {
-  const { data: source, width } = image;
-  const { first, count, weights, stride } = taps;
-  const data = new Uint8Array(rows * columns * 3);
-  const four = fourTaps(taps, width);
-  if (four) {
-    horizontalFour(source, top * width * 3, width * 3, four, data);
-    return { width: columns, height: rows, data };
-  }
-  let out = 0;
-  for (let y = 0; y < rows; y++) {
-    const row = (top + y) * width * 3;
-    for (let x = 0; x < columns; x++) {
-      let pixel = row + first[x] * 3;
-      let weight = x * stride;
-      const end = weight + count[x];
-      let red = HALF;
-      let green = HALF;
-      let blue = HALF;
-      for (; weight < end; weight++, pixel += 3) {
-        const w = weights[weight];
-        red = (red + Math.imul(source[pixel], w)) | 0;
-        green = (green + Math.imul(source[pixel + 1], w)) | 0;
-        blue = (blue + Math.imul(source[pixel + 2], w)) | 0;
-      }
-      data[out++] = clip8(red);
-      data[out++] = clip8(green);
-      data[out++] = clip8(blue);
-    }
-  }
-  return { width: columns, height: rows, data };
-}
-
-// Every sum is written out, and cut to 32 bits on the way: V8 then computes with whole numbers.
-
-/** Rows that begin at byte `start`, `rowBytes` apart, as many as `data` has place for. */
-function horizontalFour(
-  source: Uint8Array,
-  start: number,
-  rowBytes: number,
-  { first, weights }: Taps,
-  data: Uint8Array,
-): void {
-  const columns = first.length;
-  for (let row = start, out = 0; out < data.length; row += rowBytes) {
-    for (let x = 0; x < columns; x++, out += 3) {
-      const w = x * 4;
-      const w0 = weights[w];
-      const w1 = weights[w + 1];
-      const w2 = weights[w + 2];
-      const w3 = weights[w + 3];
-      for (let p = (row + first[x] * 3) | 0, channel = 0; channel < 3; channel++, p++) {
-        const left = (Math.imul(source[p], w0) + Math.imul(source[p + 3], w1)) | 0;
-        const right = (Math.imul(source[p + 6], w2) + Math.imul(source[p + 9], w3)) | 0;
-        data[out + channel] = clip8((HALF + ((left + right) | 0)) | 0);
-      }
-    }
-  }
-}
-
-/** `image` reduced to the rows of `taps`; its row 0 is row `top` of the source. */
-function vertical(image: RgbImage, top: number, rows: number, taps: Taps): RgbImage {
-  const { data: source, width } = image;
-  const { first, count, weights, stride } = taps;
-  const rowBytes = width * 3;
-  const data = new Uint8Array(rows * rowBytes);
-  const four = fourTaps({ ...taps, first: first.map((row) => row - top) }, image.height);
-  if (four) {
-    verticalFour(source, rowBytes, four, data);
-    return { width, height: rows, data };
-  }
-  for (let y = 0; y < rows; y++) {
-    const start = (first[y] - top) * rowBytes;
-    const weight = y * stride;
-    const end = weight + count[y];
-    const out = y * rowBytes;
-    for (let i = 0; i < rowBytes; i++) {
-      let sum = HALF;
-      for (let w = weight, byte = start + i; w < end; w++, byte += rowBytes) {
-        sum = (sum + Math.imul(source[byte], weights[w])) | 0;
-      }
-      data[out + i] = clip8(sum);
-    }
-  }
-  return { width, height: rows, data };
-}
-
-/** Rows that are sums of four rows each. */
-function verticalFour(
-  source: Uint8Array,
-  rowBytes: number,
-  { first, weights }: Taps,
-  data: Uint8Array,
-): void {
-  for (let y = 0, out = 0; y < first.length; y++) {
-    const w = 4 * y;
-    const w0 = weights[w];
-    const w1 = weights[w + 1];
-    const w2 = weights[w + 2];
-    const w3 = weights[w + 3];
-    const start = (first[y] * rowBytes) | 0;
-    const end = (start + rowBytes) | 0;
-    for (let p = start; p < end; p++, out++) {
-      const above = (Math.imul(source[p], w0) + Math.imul(source[(p + rowBytes) | 0], w1)) | 0;
-      const below =
-        (Math.imul(source[(p + 2 * rowBytes) | 0], w2) + Math.imul(source[(p + 3 * rowBytes) | 0], w3)) | 0;
-      data[out] = clip8((HALF + ((above + below) | 0)) | 0);
-    }
-  }
+  return even;
 }
 
 /**
@@ -223,18 +106,23 @@ export function resize(
   filter: Interpolation,
   window: Window = { left: 0, top: 0, width, height },
 ): RgbImage {
-  const columns = tapsOf(image.width, width, window.left, window.width, filter);
+  const sameWidth = width === image.width;
+  if (height === image.height) {
+    if (sameWidth) return crop(image, window);
+    const columns = tapsOf(image.width, width, window.left, window.width, filter);
+    return passes(image, { top: window.top, rows: window.height }, evenTaps(columns, image.width));
+  }
   const rows = tapsOf(image.height, height, window.top, window.height, filter);
-  const sameHeight = height === image.height;
   // Source rows that the vertical pass will read.
-  const top = sameHeight ? window.top : rows.first[0];
   const last = window.height - 1;
-  const needed = sameHeight ? window.height : rows.first[last] + rows.count[last] - top;
-
-  let result: RgbImage;
-  if (width === image.width) result = crop(image, { ...window, top, height: needed });
-  else result = horizontal(image, top, needed, window.width, columns); // (needed, window.width, 3)
-  return sameHeight ? result : vertical(result, top, window.height, rows); // (window.height, window.width, 3)
+  const read = { top: rows.first[0], rows: rows.first[last] + rows.count[last] - rows.first[0] };
+  const down = evenTaps({ ...rows, first: rows.first.map((row) => row - read.top) }, read.rows);
+  if (sameWidth) {
+    const part = crop(image, { ...window, top: read.top, height: read.rows });
+    return passes(part, { top: 0, rows: read.rows }, undefined, down);
+  }
+  const columns = tapsOf(image.width, width, window.left, window.width, filter);
+  return passes(image, read, evenTaps(columns, image.width), down); // (window.height, window.width, 3)
 }
 
 /** The part `window`; the image itself when that is all of it. */
