@@ -18,7 +18,7 @@ struct Invalid : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// An input: float32 or int32, row-major.
+// An input: float32, int32 or uint8, row-major.
 class Input {
  public:
   Input(TF_OpKernelContext* context, int index, const char* name);
@@ -31,6 +31,7 @@ class Input {
   int64_t count() const { return TF_TensorElementCount(tensor_); }
   const float* floats() const { return static_cast<const float*>(TF_TensorData(tensor_)); }
   const int32_t* integers() const { return static_cast<const int32_t*>(TF_TensorData(tensor_)); }
+  const uint8_t* bytes() const { return static_cast<const uint8_t*>(TF_TensorData(tensor_)); }
 
   // Throws unless the shape is that one; -1 stands for any size, 0 elements are checked like all others.
   const Input& expect(std::initializer_list<int64_t> shape) const;

@@ -79,19 +79,20 @@ function encode(attribute: NativeAttribute, binding: Binding): { type: number; v
 /** Bytes as float32 of the same values. Native TensorFlow converts them, on all its threads. */
 export function floatsFromBytes(bytes: Uint8Array, shape: number[]): tf.Tensor {
   if (!isNative()) return tf.tensor(new Float32Array(bytes), shape);
-  return tf.tidy(() => {
-    const backend = tf.backend() as unknown as NativeKernelBackend;
-    const { binding } = backend;
-    const dtype = binding.TF_UINT8;
-    // TensorFlow.js believes this to be int32; only Cast sees it.
-    const raw = backend.createOutputTensor({ id: binding.createTensor(shape, dtype, bytes), shape, dtype });
-    const attributes = {
-      SrcT: { type: 'uint8' },
-      DstT: { type: 'float32' },
-      Truncate: { bool: false },
-    } as const;
-    return nativeOp('Cast', attributes, [raw])[0];
-  });
+  const attributes = {
+    SrcT: { type: 'uint8' },
+    DstT: { type: 'float32' },
+    Truncate: { bool: false },
+  } as const;
+  return tf.tidy(() => nativeOp('Cast', attributes, [byteTensor(bytes, shape)])[0]);
+}
+
+/** Bytes for TensorFlow's ops that take uint8; TensorFlow.js believes the tensor to be int32. Native only. */
+export function byteTensor(bytes: Uint8Array, shape: number[]): tf.Tensor {
+  const backend = tf.backend() as unknown as NativeKernelBackend;
+  const { binding } = backend;
+  const dtype = binding.TF_UINT8;
+  return backend.createOutputTensor({ id: binding.createTensor(shape, dtype, bytes), shape, dtype });
 }
 
 /**

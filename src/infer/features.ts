@@ -1,7 +1,7 @@
 /** From images to what a decoder takes: through a feature store on disk, or by encoding pixels when asked. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { floatsFromBytes, tf } from '../backend/index.js';
+import { byteTensor, floatsFromBytes, hasKernels, kernel, tf } from '../backend/index.js';
 import type { Config } from '../config/index.js';
 import type { Log } from '../core/index.js';
 import { FeatureStore, imageSize, type ImageNames, type Team } from '../data/index.js';
@@ -28,6 +28,14 @@ export function normalizePixels(pixels: Uint8Array, image: Config['image']): tf.
   const [height, width] = imageSize(image);
   const size = pixels.length / (height * width * 3);
   return tf.tidy(() => {
+    if (hasKernels()) {
+      const inputs = [
+        byteTensor(pixels, [size * height, width * 3]),
+        tf.tensor1d(image.mean),
+        tf.tensor1d(image.std),
+      ];
+      return tf.reshape(kernel('Normalize', inputs, 1)[0], [size, height, width, 3]);
+    }
     // A whole row of pixels at a time: TensorFlow is slow where the last axis, repeated, is as short as 3.
     const rows = floatsFromBytes(pixels, [size * height, width * 3]);
     const repeated = (channels: number[]) => tf.tile(tf.tensor1d(channels), [width]);
