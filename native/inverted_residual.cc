@@ -1,6 +1,6 @@
 // The inverted residual of MobileNetV2 and V3 with frozen weights in one operation: a 1x1 convolution to more channels, a
-// depthwise one, squeeze-and-excitation, a 1x1 convolution back, and x added. What lies between stays in the caches: the rows
-// with more channels are made as the depthwise convolution comes to them.
+// depthwise one, squeeze-and-excitation, a 1x1 convolution back, and x added. What lies between stays in the caches: the
+// rows with more channels are made as the depthwise convolution comes to them.
 
 #include <algorithm>
 #include <vector>
@@ -83,7 +83,8 @@ struct Block {
       store(mean.data() + channel, ((sums[0] + sums[1]) + (sums[2] + sums[3])) / static_cast<float>(count));
     }
     multiplyPlaces({mean.data(), 1, lanes, 1, expanded, 0}, squeeze, {hidden.data(), 0, nullptr, Activation::kRelu, true});
-    multiplyPlaces({hidden.data(), 1, squeezed, 1, squeezed, 0}, excite, {scale, 0, nullptr, Activation::kHardSigmoid, true});
+    multiplyPlaces({hidden.data(), 1, squeezed, 1, squeezed, 0}, excite,
+                   {scale, 0, nullptr, Activation::kHardSigmoid, true});
   }
 
   // Rows from `row` of the result.
@@ -146,7 +147,8 @@ struct Block {
       excitation(maps.data() + image * size, scales.data() + image * lanes);
     }
     each([&](int64_t image, int64_t begin, int64_t end) {
-      scaleAndProject(image, begin, end - begin, scales.data() + image * lanes, maps.data() + image * size + begin * rowSize());
+      float* map = maps.data() + image * size + begin * rowSize();
+      scaleAndProject(image, begin, end - begin, scales.data() + image * lanes, map);
     });
   }
 
@@ -197,7 +199,9 @@ void invertedResidual(TF_OpKernelContext* c, Flags flags) {
   block.project = weightsOf(project, projectBias, block.expanded), block.outputs = block.project.columns;
   if (!block.project.packed) throw Invalid("project is missing");
   block.residual = flags[kResidual];
-  if (block.residual && (block.stride != 1 || block.inputs != block.outputs)) throw Invalid("x cannot be added to the result");
+  if (block.residual && (block.stride != 1 || block.inputs != block.outputs)) {
+    throw Invalid("x has another shape than the result, and cannot be added to it");
+  }
   block.kernel.resize(block.side * block.side * block.lanes);
   block.bias.resize(block.lanes);
   for (int64_t tap = 0; tap < block.side * block.side; tap++) {
