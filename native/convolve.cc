@@ -57,42 +57,49 @@ Tile tileOf(int64_t rows, int64_t vectors) {
   return vectors == 2 ? tileOf<2>(rows, all) : tileOf<1>(rows, all);
 }
 
-// T places that follow each other, V vectors of channels.
-template <int T, int V>
-void depthwise(const DepthwiseRow& row, int64_t place, int64_t channel, float* y) {
+// Places that share what is loaded.
+constexpr int64_t kTogether = 7;
+
+// T places that follow each other. What lies under them is loaded once for each row of the kernel.
+template <int K, int S, int T>
+void depthwise(const DepthwiseRow& row, int64_t place, float* y) {
   const int64_t channels = row.channels;
-  Vector sums[T][V];
-  for (int t = 0; t < T; t++) {
-    for (int v = 0; v < V; v++) sums[t][v] = load(row.bias + channel + v * kLanes);
-  }
-  for (int64_t ky = 0; ky < row.kernel; ky++) {
-    if (!row.rows[ky]) continue;
-    const float* x = row.rows[ky] + place * row.stride * channels + channel;
-    const float* w = row.weights + ky * row.kernel * channels + channel;
-    for (int64_t kx = 0; kx < row.kernel; kx++, x += channels, w += channels) {
-      for (int v = 0; v < V; v++) {
-        const Vector weights = load(w + v * kLanes);
-        for (int t = 0; t < T; t++) sums[t][v] += weights * load(x + t * row.stride * channels + v * kLanes);
+  for (int64_t channel = 0; channel < channels; channel += kLanes) {
+    Vector sums[T];
+    for (int t = 0; t < T; t++) sums[t] = load(row.bias + channel);
+    for (int ky = 0; ky < K; ky++) {
+      if (!row.rows[ky]) continue;
+      const float* x = row.rows[ky] + place * S * channels + channel;
+      Vector weights[K];
+      for (int kx = 0; kx < K; kx++) weights[kx] = load(row.weights + (ky * K + kx) * channels + channel);
+#pragma GCC unroll 32
+      for (int column = 0; column < (T - 1) * S + K; column++, x += channels) {
+        const Vector under = load(x);
+#pragma GCC unroll 32
+        for (int t = 0; t < T; t++) {
+          const int kx = column - t * S;
+          if (kx >= 0 && kx < K) sums[t] += weights[kx] * under;
+        }
       }
     }
-  }
-  for (int t = 0; t < T; t++) {
-    for (int v = 0; v < V; v++) {
-      store(y + (place + t) * channels + channel + v * kLanes, activated(row.activation, sums[t][v]));
-    }
+    float* to = y + place * channels + channel;
+    for (int t = 0; t < T; t++) store(to + t * channels, activated(row.activation, sums[t]));
   }
 }
 
-using Depthwise = void (*)(const DepthwiseRow&, int64_t, int64_t, float*);
+using Depthwise = void (*)(const DepthwiseRow&, int64_t, float*);
 
-template <int V, int... T>
+template <int K, int S, int... T>
 constexpr Depthwise depthwiseOf(int64_t places, std::integer_sequence<int, T...>) {
-  constexpr Depthwise all[] = {depthwise<T + 1, V>...};
+  constexpr Depthwise all[] = {depthwise<K, S, T + 1>...};
   return all[places - 1];
 }
 
-// Places that share a load of weights.
-constexpr int64_t kTogether = 7;
+Depthwise depthwiseOf(int64_t kernel, int64_t stride, int64_t places) {
+  constexpr auto all = std::make_integer_sequence<int, kTogether>();
+  if (kernel == 3) return stride == 1 ? depthwiseOf<3, 1>(places, all) : depthwiseOf<3, 2>(places, all);
+  return stride == 1 ? depthwiseOf<5, 1>(places, all) : depthwiseOf<5, 2>(places, all);
+}
 
 }  // namespace
 
@@ -116,13 +123,10 @@ void multiplyPlaces(const Places& x, const Weights& weights, const Result& y) {
 }
 
 void convolveRow(const DepthwiseRow& row, int64_t count, float* y) {
-  constexpr auto all = std::make_integer_sequence<int, kTogether>();
   const int64_t groups = (count + kTogether - 1) / kTogether;
   for (int64_t group = 0; group < groups; group++) {
     const int64_t place = count * group / groups, some = count * (group + 1) / groups - place;
-    int64_t channel = 0;
-    for (; channel + 2 * kLanes <= row.channels; channel += 2 * kLanes) depthwiseOf<2>(some, all)(row, place, channel, y);
-    for (; channel < row.channels; channel += kLanes) depthwiseOf<1>(some, all)(row, place, channel, y);
+    depthwiseOf(row.kernel, row.stride, some)(row, place, y);
   }
 }
 

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <new>
 
 #include "piecewise.h"
 
@@ -36,16 +38,36 @@ struct Result {
 
 void multiplyPlaces(const Places& x, const Weights& weights, const Result& y);
 
+// Memory that begins with a cache line, which vectors are then read and written without crossing; what is in it is any number.
+class Scratch {
+ public:
+  float* of(int64_t count) {
+    if (count > size_) {
+      memory_.reset(static_cast<float*>(::operator new(count * sizeof(float), kLine)));
+      size_ = count;
+    }
+    return memory_.get();
+  }
+
+ private:
+  static constexpr std::align_val_t kLine{64};
+  struct Free {
+    void operator()(float* memory) const { ::operator delete(memory, kLine); }
+  };
+  std::unique_ptr<float, Free> memory_;
+  int64_t size_ = 0;
+};
+
 // `channels` rounded up to whole vectors.
 int64_t wholeVectors(int64_t channels);
 
 // A place of a depthwise convolution's result, at p, sums over the rows and the columns p stride .. p stride + kernel - 1 of
-// these, place after place with `channels` numbers each, a multiple of kLanes.
+// these, place after place with `channels` numbers each, whole vectors.
 struct DepthwiseRow {
   const float* const* rows;     // kernel of them; null is a row of zeros
   const float* weights;         // (kernel, kernel, channels)
   const float* bias;            // (channels)
-  int64_t kernel, stride, channels;
+  int64_t kernel, stride, channels;  // kernel: 3 or 5, stride: 1 or 2
   Activation activation;
 };
 

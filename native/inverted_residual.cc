@@ -25,7 +25,7 @@ struct Block {
   Weights project;
   bool residual;
   Activation activation;
-  std::vector<float> kernel, bias;  // of the depthwise convolution, (side, side, lanes) and (lanes)
+  const float *kernel, *bias;  // of the depthwise convolution, (side, side, lanes) and (lanes)
   float* y;
 
   int64_t rows() const { return (height + stride - 1) / stride; }
@@ -48,21 +48,25 @@ struct Block {
   template <class Map, class Done>
   void convolveRows(int64_t image, int64_t begin, int64_t end, Map map, Done done) const {
     // As many rows of x as the kernel has, with zeros at both ends; row r lies at r % side.
-    static thread_local std::vector<float> memory;
+    static thread_local Scratch scratch;
     const int64_t border = (side - 1) / 2, wide = (width + 2 * border) * lanes;
-    memory.assign(side * wide, 0.0f);
+    float* memory = scratch.of(side * wide);
+    for (int64_t i = 0; i < side; i++) {
+      std::fill_n(memory + i * wide, border * lanes, 0.0f);
+      std::fill_n(memory + (i + 1) * wide - border * lanes, border * lanes, 0.0f);
+    }
     std::vector<const float*> window(side);
     int64_t next = std::max<int64_t>(0, begin * stride - border);
     for (int64_t row = begin; row < end; row++) {
       const int64_t top = row * stride - border;
       for (; next < std::min(height, top + side); next++) {
-        expandRow(image, next, memory.data() + next % side * wide + border * lanes);
+        expandRow(image, next, memory + next % side * wide + border * lanes);
       }
       for (int64_t i = 0; i < side; i++) {
         const bool there = top + i >= 0 && top + i < height;
-        window[i] = there ? memory.data() + (top + i) % side * wide : nullptr;
+        window[i] = there ? memory + (top + i) % side * wide : nullptr;
       }
-      convolveRow({window.data(), kernel.data(), bias.data(), side, stride, lanes, activation}, places(), map(row));
+      convolveRow({window.data(), kernel, bias, side, stride, lanes, activation}, places(), map(row));
       done(row);
     }
   }
@@ -109,9 +113,8 @@ struct Block {
 
   // Nothing is scaled: rows go on at once.
   void runSimple(int64_t image, int64_t begin, int64_t end) const {
-    static thread_local std::vector<float> memory;
-    memory.resize(rowSize());
-    float* map = memory.data();
+    static thread_local Scratch scratch;
+    float* map = scratch.of(rowSize());
     convolveRows(image, begin, end, [&](int64_t) { return map; }, [&](int64_t row) { projectRows(image, row, 1, map); });
   }
 
@@ -120,9 +123,8 @@ struct Block {
   }
 
   void runSqueezed(int64_t image) const {
-    static thread_local std::vector<float> memory;
-    memory.resize(lanes + rows() * rowSize());
-    float *scale = memory.data(), *map = scale + lanes;
+    static thread_local Scratch scratch;
+    float *scale = scratch.of(lanes + rows() * rowSize()), *map = scale + lanes;
     convolveInto(map, image, 0, rows());
     excitation(map, scale);
     scaleAndProject(image, 0, rows(), scale, map);
@@ -141,14 +143,15 @@ struct Block {
       return;
     }
     const int64_t size = rows() * rowSize();
-    std::vector<float> maps(images * size), scales(images * lanes);
-    each([&](int64_t image, int64_t begin, int64_t end) { convolveInto(maps.data() + image * size, image, begin, end); });
+    Scratch scratch;
+    float *maps = scratch.of(images * (size + lanes)), *scales = maps + images * size;
+    each([&](int64_t image, int64_t begin, int64_t end) { convolveInto(maps + image * size, image, begin, end); });
     for (int64_t image = 0; image < images; image++) {
-      excitation(maps.data() + image * size, scales.data() + image * lanes);
+      excitation(maps + image * size, scales + image * lanes);
     }
     each([&](int64_t image, int64_t begin, int64_t end) {
-      float* map = maps.data() + image * size + begin * rowSize();
-      scaleAndProject(image, begin, end - begin, scales.data() + image * lanes, map);
+      float* map = maps + image * size + begin * rowSize();
+      scaleAndProject(image, begin, end - begin, scales + image * lanes, map);
     });
   }
 
@@ -184,7 +187,8 @@ void invertedResidual(TF_OpKernelContext* c, Flags flags) {
   block.side = kernel.expect({-1, -1, -1, 1}).size(0), block.expanded = kernel.size(2);
   kernel.expect({block.side, block.side, block.expanded, 1});
   bias.expect({block.expanded});
-  if (block.side % 2 == 0) throw Invalid("kernel has an even side");
+  const int64_t taps = block.side * block.side;
+  if (block.side != 3 && block.side != 5) throw Invalid("kernel is not of 3 x 3 and not of 5 x 5");
   block.stride = flags[kHalved] ? 2 : 1, block.lanes = wholeVectors(block.expanded), block.activation = A;
   block.expand = weightsOf(expand, expandBias, block.inputs);
   if ((block.expand.packed ? block.expand.columns : block.inputs) != block.expanded) {
@@ -202,12 +206,14 @@ void invertedResidual(TF_OpKernelContext* c, Flags flags) {
   if (block.residual && (block.stride != 1 || block.inputs != block.outputs)) {
     throw Invalid("x has another shape than the result, and cannot be added to it");
   }
-  block.kernel.resize(block.side * block.side * block.lanes);
-  block.bias.resize(block.lanes);
-  for (int64_t tap = 0; tap < block.side * block.side; tap++) {
-    std::copy_n(kernel.floats() + tap * block.expanded, block.expanded, block.kernel.data() + tap * block.lanes);
+  Scratch scratch;
+  float* padded = scratch.of((taps + 1) * block.lanes);
+  std::fill_n(padded, (taps + 1) * block.lanes, 0.0f);
+  for (int64_t tap = 0; tap < taps; tap++) {
+    std::copy_n(kernel.floats() + tap * block.expanded, block.expanded, padded + tap * block.lanes);
   }
-  std::copy_n(bias.floats(), block.expanded, block.bias.data());
+  block.kernel = padded, block.bias = padded + taps * block.lanes;
+  std::copy_n(bias.floats(), block.expanded, padded + taps * block.lanes);
   block.y = output(c, 0, {images, block.rows(), block.places(), block.outputs});
   if (images * block.rows() * block.places() * block.outputs > 0) block.run(images);
 }

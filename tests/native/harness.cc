@@ -300,7 +300,7 @@ static void convolutions() {
   auto missing = blockOf({2, 4, 4, 9}, 3, true, 5, 9);
   missing[9] = floats({0});
   refuses("ShowtellInvertedResidualRelu", missing, "project");
-  refuses("ShowtellInvertedResidualRelu", blockOf({2, 4, 4, 9}, 2, true, 5, 9), "even");
+  refuses("ShowtellInvertedResidualRelu", blockOf({2, 4, 4, 9}, 4, true, 5, 9), "5 x 5");
   refuses("ShowtellConvolution", {floats({1, 2, 2, 3}), packed(floats({28, 4})), floats({4}), floats({0})}, "packed");
   refuses("ShowtellConvolution", {floats({1, 2, 2, 3}), packed(floats({27, 4})), floats({400}), floats({0})}, "packed");
   refuses("ShowtellConvolution", {floats({1, 2, 2, 3}), packed(floats({27, 4})), floats({4}), floats({1, 2, 2, 5})},
