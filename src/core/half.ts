@@ -1,13 +1,17 @@
 /** IEEE 754 half precision (binary16): 5 bits of exponent, 10 of fraction, largest value 65504. */
 
-const float = new Float32Array(1);
-const bits = new Uint32Array(float.buffer);
-
-/** Float32 bits of 65520, from which rounding would give infinity. */
-const OVERFLOW = 0x477ff000;
-/** Float32 bits of 2^-14, the smallest normal half. */
-const SMALLEST_NORMAL = 0x38800000;
 const LARGEST = 0x7bff;
+
+/** By the exponent of a float32, biased by 127: how many bits its significand loses, and what is added to the rest. */
+const shifts = new Uint8Array(256);
+const bases = new Uint16Array(256);
+for (let exponent = 0; exponent < 256; exponent++) {
+  // From 2^-14 on halves are normal: their significand's highest bit adds 1 to an exponent that is biased by 15. Those below
+  // are multiples of 2^-24; what is below a quarter of that is zero.
+  const normal = exponent >= 127 - 14;
+  shifts[exponent] = normal ? 13 : exponent < 127 - 26 ? 31 : 13 + (127 - 14) - exponent;
+  bases[exponent] = normal ? Math.min(exponent - (127 - 14), 31) << 10 : 0;
+}
 
 /**
  * Rounds to nearest, ties to even; a finite number beyond the range becomes +-65504.
@@ -15,23 +19,17 @@ const LARGEST = 0x7bff;
  * @returns index of the first NaN or infinity, which has no half worth storing; -1 if there is none
  */
 export function toHalf(values: Float32Array, out: Uint16Array): number {
-  for (let i = 0; i < values.length; i++) {
-    float[0] = values[i];
-    const sign = (bits[0] >>> 16) & 0x8000;
-    const magnitude = bits[0] & 0x7fffffff;
-    let half: number;
-    if (magnitude >= 0x7f800000) return i;
-    if (magnitude >= OVERFLOW) half = LARGEST;
-    else if (magnitude < SMALLEST_NORMAL) {
-      // Next to 0.5 a float32 step is 2^-24, the step of subnormal halves: the addition rounds as wanted.
-      bits[0] = magnitude;
-      float[0] += 0.5;
-      half = bits[0] - 0x3f000000;
-    } else {
-      // 112 = difference of the exponent biases; the odd bit makes ties go to even.
-      half = (magnitude - (112 << 23) + 0xfff + ((magnitude >>> 13) & 1)) >>> 13;
-    }
-    out[i] = sign | half;
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] | 0;
+    const exponent = (word >>> 23) & 255;
+    if (exponent === 255) return i;
+    const shift = shifts[exponent];
+    const significand = (word & 0x7fffff) | 0x800000;
+    // The odd bit makes ties go to even.
+    const rounding = (1 << (shift - 1)) - 1 + ((significand >>> shift) & 1);
+    const half = bases[exponent] + ((significand + rounding) >>> shift);
+    out[i] = ((word >>> 16) & 0x8000) | (half < LARGEST ? half : LARGEST);
   }
   return -1;
 }

@@ -81,10 +81,14 @@ export function resizeAndCrop(image: RgbImage, config: ImageConfig): RgbImage {
   return { width: crop.width, height: crop.height, data };
 }
 
-/** Images of one size as one array (B, H, W, 3). */
-export function stackPixels(images: readonly RgbImage[]): Uint8Array {
+/**
+ * Images of one size as one array (B, H, W, 3).
+ * @param memory the result lies there where it has room; an array from before saves making one
+ */
+export function stackPixels(images: readonly RgbImage[], memory?: Uint8Array): Uint8Array {
   const length = images.length === 0 ? 0 : images[0].data.length;
-  const result = new Uint8Array(images.length * length);
+  const size = images.length * length;
+  const result = memory && memory.length >= size ? memory.subarray(0, size) : new Uint8Array(size);
   images.forEach(({ width, height, data }, n) => {
     if (width !== images[0].width || height !== images[0].height) {
       throw new Error(

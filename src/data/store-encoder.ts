@@ -45,7 +45,7 @@ export interface EncoderOptions {
   imageConfig: ImageConfig;
   /** of one image, for instance [7, 7, 576] */
   featureShape: readonly number[];
-  /** features (count, ...featureShape) of `count` images (count, H, W, 3) */
+  /** features (count, ...featureShape) of `count` images (count, H, W, 3), whose memory is used again afterwards */
   encode: (pixels: Uint8Array, count: number) => Float32Array | Promise<Float32Array>;
   batchSize: number;
   /** Asked before a file is read, so that one that changes meanwhile is looked at again next time. */
@@ -79,6 +79,7 @@ export async function* encodeShare(
       return { prepared: { ...facts.get(image)!, hash }, needed: !knows(hash) };
     },
   });
+  let memory: Uint8Array | undefined;
   try {
     for (let turn = 0; turn < Math.ceil(batches.length / team.size); turn++) {
       const batch: EncodedBatch = { encoded: [], known: [], bad: [] };
@@ -93,7 +94,9 @@ export async function* encodeShare(
           pixels.push(item.pixels);
         }
       }
-      yield await encodeBatch(batch, pixels, options);
+      const stacked = stackPixels(pixels, memory);
+      if (stacked.length > (memory?.length ?? 0)) memory = stacked;
+      yield await encodeBatch(batch, stacked, options);
     }
   } finally {
     await loaded.return(undefined);
@@ -105,15 +108,16 @@ type Loaded =
 
 async function encodeBatch(
   batch: EncodedBatch,
-  images: RgbImage[],
+  pixels: Uint8Array,
   { encode, featureShape }: EncoderOptions,
 ): Promise<{ batch: EncodedBatch; records: Uint8Array }> {
-  if (images.length === 0) return { batch, records: new Uint8Array(0) };
-  const features = await encode(stackPixels(images), images.length); // (B, ...featureShape)
+  const count = batch.encoded.length;
+  if (count === 0) return { batch, records: new Uint8Array(0) };
+  const features = await encode(pixels, count); // (B, ...featureShape)
   const size = featureShape.reduce((a, b) => a * b, 1);
-  if (features.length !== images.length * size) {
+  if (features.length !== count * size) {
     throw new Error(
-      `the encoder gave ${features.length} numbers for ${images.length} images of features [${featureShape}]`,
+      `the encoder gave ${features.length} numbers for ${count} images of features [${featureShape}]`,
     );
   }
   const records = new Uint16Array(features.length); // (B, ...featureShape)
