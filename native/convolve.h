@@ -38,7 +38,7 @@ struct Result {
 
 void multiplyPlaces(const Places& x, const Weights& weights, const Result& y);
 
-// Memory that begins with a cache line, which vectors are then read and written without crossing; what is in it is any number.
+// Memory that begins with a cache line, so that vectors of it do not lie across two; what is in it is any number.
 class Scratch {
  public:
   float* of(int64_t count) {
