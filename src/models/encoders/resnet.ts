@@ -48,7 +48,9 @@ function residualBlock(
     const shape = { inputs: channels, outputs: widening * width, kernel, stride: strided ? stride : 1 };
     channels = shape.outputs;
     const names = { name: `${name}.conv${i + 1}`, norm: `${name}.bn${i + 1}` };
-    return convolution(parameters, { ...names, epsilon: EPSILON, ...shape });
+    // The last one's comes behind the sum.
+    const activation = i < block.length - 1 ? 'Relu' : 'None';
+    return convolution(parameters, { ...names, epsilon: EPSILON, activation, ...shape });
   });
   const changes = stride !== 1 || inputs !== channels;
   const shortcut =
@@ -64,7 +66,7 @@ function residualBlock(
     });
   return (x) =>
     tf.tidy(() => {
-      const y = layers.reduce((value, layer, i) => layer(i === 0 ? value : tf.relu(value)), x);
+      const y = layers.reduce((value, layer) => layer(value), x);
       return tf.relu(tf.add<tf.Tensor4D>(y, shortcut ? shortcut(x) : x));
     });
 }
@@ -78,10 +80,11 @@ function stem(parameters: EncoderParameters): Layer {
     outputs: 64,
     kernel: 7,
     stride: 2,
+    activation: 'Relu',
   });
   return (x) =>
     tf.tidy(() => {
-      const y = tf.relu(conv1(x)); // (B, H/2, W/2, 64)
+      const y = conv1(x); // (B, H/2, W/2, 64)
       // After ReLU nothing is below 0, so zeros are as good a border as PyTorch's -inf.
       const padded = tf.pad(y, [
         [0, 0],
