@@ -78,8 +78,9 @@ void multiplied(ProductSize size, Factor x, Factor y, const float* packed, Begin
   static thread_local std::vector<float> memory;
   const int64_t units = unitsOf<P>(size.inner), panels = panelsOf(size.columns);
   const bool asItLies = !packed && !y.transposed && P::kEach == 1 && std::is_same_v<P, Float32> && size.rows <= kFewRows;
-  for (int64_t top = 0; top < size.rows; top += kMostRows) {
-    const int64_t rows = std::min(kMostRows, size.rows - top);
+  const int64_t parts = (size.rows + kMostRows - 1) / kMostRows;
+  for (int64_t number = 0; number < parts; number++) {
+    const int64_t top = size.rows * number / parts, rows = size.rows * (number + 1) / parts - top;
     // Groups of about the same number of rows.
     const int64_t groups = (rows + kRows - 1) / kRows;
     const auto firstOf = [&](int64_t group) { return rows * group / groups; };

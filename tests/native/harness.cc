@@ -127,6 +127,12 @@ static Given integers(std::vector<int32_t> values) {
   return {{static_cast<int64_t>(values.size())}, std::vector<uint32_t>(values.begin(), values.end())};
 }
 
+static Given numbers(const std::vector<float>& values) {
+  Given given{{static_cast<int64_t>(values.size())}, std::vector<uint32_t>(values.size())};
+  std::memcpy(given.data.data(), values.data(), 4 * values.size());
+  return given;
+}
+
 static void fail(const std::string& what) {
   std::printf("failed: %s\n", what.c_str());
   std::exit(1);
@@ -263,6 +269,18 @@ int main() {
         refuses("ShowtellAttentionStep", std::move(wrong), word);
       }
     }
+    const std::vector<Given> words = {floats({5, H}), floats({H, V}), floats({V}, 9), integers({0, 1, 2, 3, 4})};
+    for (const std::set<std::string>& flags : {std::set<std::string>{}, {"gradient"}, {"gradient", "rounded"}}) {
+      for (const float smoothing : {0.0f, 0.1f}) {
+        auto given = words;
+        given.push_back(numbers({smoothing}));
+        run("ShowtellWordLoss", given, flags);
+      }
+    }
+    auto unknown = words;
+    unknown[3] = integers({0, 1, 2, 3, static_cast<int32_t>(V)});
+    unknown.push_back(numbers({0}));
+    refuses("ShowtellWordLoss", unknown, "targets");
     for (const char* activation : {"", "Relu", "Relu6", "HardSigmoid", "HardSwish"}) {
       const std::string name = std::string("ShowtellBias") + activation;
       run(name, {floats({B, 3, P, C}, 9), floats({C}, 9)});

@@ -1,6 +1,15 @@
 /** The two ends of a sequence, all words of a batch at once: word vectors going in, the loss coming out. */
 import { mark } from '../../core/index.js';
-import { currentBackend, isNative, nativeOp, tf, type MatrixProducts } from '../../backend/index.js';
+import {
+  currentBackend,
+  inBfloat16,
+  isNative,
+  kernel,
+  kernelsMultiply,
+  nativeOp,
+  tf,
+  type MatrixProducts,
+} from '../../backend/index.js';
 import type { Lookup } from './base.js';
 import { dropoutMask, linear } from './cells.js';
 import { rowKeys, type PackedBatch } from './packed.js';
@@ -116,6 +125,20 @@ export function crossEntropy(
   return { losses, dLogits: tf.sub(tf.exp(logs), wanted) };
 }
 
+/** The same by one kernel of ours, from the hidden states (N, H) on; the logits are not kept. */
+function wordLoss(
+  hidden: tf.Tensor2D,
+  weight: tf.Tensor2D,
+  bias: tf.Tensor,
+  targets: Int32Array,
+  smoothing: number,
+  gradient: boolean,
+): { losses: tf.Tensor1D; dLogits: tf.Tensor2D } {
+  const inputs = [hidden, weight, bias, tf.tensor1d(targets, 'int32'), tf.tensor1d([smoothing])];
+  const [losses, dLogits] = kernel('WordLoss', inputs, 2, { rounded: inBfloat16(), gradient });
+  return { losses: losses as tf.Tensor as tf.Tensor1D, dLogits };
+}
+
 /** A number that no probability survives, for some of V words, and 0 for the others; it is finite, as 0 times it is 0. */
 function excluding(ids: readonly number[], words: number): tf.Tensor1D {
   const values = new Float32Array(words);
@@ -151,8 +174,9 @@ export function projectionLoss(
   return tf.tidy((): ProjectionResult => {
     const dropped: tf.Tensor2D = mask ? tf.mul(hidden, mask) : hidden;
     const offset = never.length === 0 ? bias : tf.add(bias, excluding(never, bias.size));
-    const logits = products.affine(dropped, weight, offset); // (N, V)
-    const { losses, dLogits } = crossEntropy(logits, targets, labelSmoothing);
+    const { losses, dLogits } = kernelsMultiply()
+      ? wordLoss(dropped, weight, offset, targets, labelSmoothing, gradients)
+      : crossEntropy(products.affine(dropped, weight, offset), targets, labelSmoothing);
     const share = tf.tensor2d(shares, [shares.length, 1]);
     const loss = tf.sum(tf.mul(losses, tf.reshape(share, [-1]))) as tf.Scalar;
     if (!gradients) return { loss };
