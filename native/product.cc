@@ -94,11 +94,23 @@ void multiplied(ProductSize size, Factor x, Factor y, const float* packed, Begin
       constexpr int64_t kArea = kRows * kDepth;
       if (static_cast<int64_t>(memory.size()) < depths * groups * kArea) memory.resize(depths * groups * kArea);
       float* laid = memory.data();
-      parallel(depths * groups, 0.1 * kRows * std::min(part, kDepth), [&](int64_t begins, int64_t ends) {
+      // Groups that are laid out at once.
+      constexpr int64_t kTogether = 4;
+      const int64_t bundles = (groups + kTogether - 1) / kTogether;
+      parallel(depths * bundles, 0.1 * kRows * kTogether * std::min(part, kDepth), [&](int64_t begins, int64_t ends) {
         for (int64_t i = begins; i < ends; i++) {
-          const int64_t d = i / groups, group = i % groups, first = firstOf(group);
-          packGroup<P>(x, top + first, firstOf(group + 1) - first, (from + d * kDepth) * P::kEach, numbersIn(d),
-                       laid + i * kArea);
+          const int64_t d = i / bundles, group = i % bundles * kTogether, count = std::min(kTogether, groups - group);
+          const int64_t k = (from + d * kDepth) * P::kEach;
+          float* to = laid + (d * groups + group) * kArea;
+          int64_t firsts[kTogether + 1];
+          for (int64_t g = 0; g <= count; g++) firsts[g] = top + firstOf(group + g);
+          if (TURNED) {
+            packTurned<P>(x, firsts, count, k, numbersIn(d), to, kArea);
+            continue;
+          }
+          for (int64_t g = 0; g < count; g++) {
+            packStraight<P>(x, firsts[g], firsts[g + 1] - firsts[g], k, numbersIn(d), to + g * kArea);
+          }
         }
       });
       const double cost = 0.01 * part * P::kEach * kPanel * std::max<int64_t>(rows, 4) / shares;
