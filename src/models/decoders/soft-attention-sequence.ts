@@ -6,7 +6,7 @@
  * Forward, for the n captions that have a word at step t (h_, c_: state before; x: word vector):
  *   [r | q | b] = h_ J + j            J = [weight_hh | decoder_attn | f_beta], one product
  *   alpha = softmax(scores(K, q)),  context = alpha' X,  beta = sigmoid(b),  z = beta context
- *   gates = x Wx + r + z Wz           Wx, Wz: rows of weight_ih; x Wx is one product for all words
+ *   gates = x Wx + r + z Wz           Wx, Wz: rows of weight_ih; x Wx is one product for all words that differ
  *   h, c = cell(gates, c_)
  * Backward, from the last step on (dh from the projection and from step t + 1):
  *   dgates, dc_ = cell backward;  dz = dgates Wz';  db = sigmoid backward(dz context);  dcontext = dz beta
@@ -36,7 +36,13 @@ import type {
   SoftAttentionDecoderConfig,
   TeacherForcedBatch,
 } from './types.js';
-import { embed, projectionGradients, projectionLoss, projectionWeight, tableGradient } from './words.js';
+import {
+  projectionGradients,
+  projectionLoss,
+  projectionWeight,
+  tableGradient,
+  wordVectors,
+} from './words.js';
 
 /** What the backward pass reads again of one step; rows are the n captions of the step. */
 type StepTrace = {
@@ -95,9 +101,8 @@ export function softAttentionSequence(
     const keys: tf.Tensor3D = tf.reshape(affine(flat, 'attention.encoder_attn'), [size, places, attention]);
     const scene: Scene = { keys, features, score: p('attention.full_attn.weight') };
     const mean: tf.Tensor2D = tf.mean(features, 1); // (B, C)
-    const embedded = embed(p('embed.weight'), packed, config.embeddingDropout, request.dropoutSeed);
-    const { words } = embedded; // (N, E)
-    const wordGates: tf.Tensor2D = products.matMul(words, weights.wordRows); // (N, 4H)
+    const words = wordVectors(p('embed.weight'), packed, config.embeddingDropout, request.dropoutSeed);
+    const wordGates = words.times(products, weights.wordRows); // (N, 4H)
 
     let h = affine(mean, 'init_h'); // (B, H)
     let c = affine(mean, 'init_c');
@@ -163,16 +168,11 @@ export function softAttentionSequence(
       'f_beta.weight': dGateWeight,
       'f_beta.bias': dGateBias,
     });
+    const dWords = words.gradients(products, weights.wordRows, dGates);
     gradients.add({
-      'lstm_cell.weight_ih': tf.concat(
-        [products.matMul(words, dGates, true), products.matMul(z, dGates, true)],
-        0,
-      ),
+      'lstm_cell.weight_ih': tf.concat([dWords.weight, products.matMul(z, dGates, true)], 0),
     });
-    const dWords = products.matMul(dGates, weights.wordRows, false, true);
-    gradients.add({
-      'embed.weight': tableGradient(projection, embedded.gradient(dWords), config.tieWeights),
-    });
+    gradients.add({ 'embed.weight': tableGradient(projection, dWords.table, config.tieWeights) });
 
     const score = tf.reshape(scene.score, [attention]);
     const S = back.masked.total(keys, negativeQuery, packed); // (B, P, A)
