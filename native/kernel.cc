@@ -203,7 +203,7 @@ struct Registered {
   std::vector<std::string> flags;
 };
 
-constexpr int kMost = 16;
+constexpr int kMost = 32;
 int registered = 0;
 
 // Made by the first registration, whichever file that is in.
