@@ -264,7 +264,9 @@ int main() {
       refuses("ShowtellAttentionSequence", given, "word_gates");
     }
     refuses("ShowtellPack", {floats({A})}, "y is");
-    for (const int64_t rows : {1, 2, 4, 5, 9, 33}) multiplies(rows, A, V);
+    if (scale < 40) {
+      for (const int64_t rows : {1, 2, 4, 5, 9, 33}) multiplies(rows, A, V);
+    }
     for (const int64_t inner : {0, 1, 2, 3}) multiplies(5, inner, 7);
     for (const int64_t rows : {1, 2, 3, 4, 5, 9, 17, 70}) {
       run("ShowtellLogSumExp", {floats({rows, V}, 1e4)});
