@@ -61,7 +61,7 @@ export interface AttentionSteps {
   /** Weights of the places in each step, (n, P); made when they are asked for. */
   alphas(): tf.Tensor2D[];
   /**
-   * From the last step to the first.
+   * From the last step to the first; once.
    * @param dHidden from the projection, (N, H)
    * @param dAttention what is added to the gradient of alpha of each caption, (B, P)
    */
@@ -130,6 +130,7 @@ function allAtOnce({ weights, scene, packed, wordGates, h, c }: StepInputs): Att
         const trace = [negativeQuery, alpha, context, beta, active, tanhCell, cellBefore];
         return kernel('AttentionSequenceGradient', [...given, ...trace, rows], 7, flags);
       });
+      tf.dispose([context, beta, active, tanhCell, cellBefore]);
       const [dJoint, dGates, R, dContext, dScores, dh, dc] = gradients;
       const S = keysGradient(keys, negativeQuery, dScores, packed.rows);
       return { dJoint, dGates, R, S, dContexts: () => own(dContext), dh, dc };

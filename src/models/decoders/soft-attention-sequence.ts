@@ -99,6 +99,8 @@ export function softAttentionSequence(
     const parts = [4 * hidden, attention, channels];
     const [dRecurrent, dQueryWeight, dGateWeight] = tf.split(products.matMul(before, dJoint, true), parts, 1);
     const [dCellBias, dQueryBias, dGateBias] = tf.split(tf.sum(dJoint, 0), parts);
+    // What is large goes as soon as it has been used: this bounds memory.
+    tf.dispose([before, dJoint]);
     gradients.add({
       'lstm_cell.weight_hh': dRecurrent,
       'lstm_cell.bias_ih': dCellBias,
@@ -115,6 +117,7 @@ export function softAttentionSequence(
       'lstm_cell.weight_ih': tf.concat([dWords.weight, products.matMul(z, dGates, true)], 0),
     });
     gradients.add({ 'embed.weight': tableGradient(projection, dWords.table, config.tieWeights) });
+    tf.dispose([z, dGates]);
 
     const score = tf.reshape(scene.score, [attention]);
     const XS = products.matMul(flat, tf.reshape(S, [size * places, attention]), true); // X'S, (C, A)

@@ -48,7 +48,8 @@ class KernelMoments implements Moments {
   private v: tf.Tensor;
 
   constructor(private readonly shape: number[]) {
-    [this.m, this.v] = tf.tidy(() => [tf.keep(tf.zeros(shape)), tf.keep(tf.zeros(shape))]);
+    // Not tf.zeros, which would make them of arrays in JavaScript.
+    [this.m, this.v] = tf.tidy(() => [tf.keep(tf.fill(shape, 0)), tf.keep(tf.fill(shape, 0))]);
   }
 
   apply(variable: tf.Variable, gradient: tf.Tensor, step: AdamStep): void {
@@ -132,7 +133,7 @@ class NativeMoments implements Moments {
         )[0],
       );
     [this.m, this.v, this.x] = [handle(), handle(), handle()];
-    tf.tidy(() => this.write(tf.zeros(shape), tf.zeros(shape)));
+    tf.tidy(() => this.write(tf.fill(shape, 0), tf.fill(shape, 0)));
   }
 
   apply(variable: tf.Variable, gradient: tf.Tensor, step: AdamStep): void {
