@@ -3,10 +3,11 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { currentBackend } from '../src/backend/index.js';
-import { silentLog } from '../src/core/index.js';
+import { Random, silentLog } from '../src/core/index.js';
+import { specialWords } from '../src/data/index.js';
 import { train } from '../src/train/index.js';
 import { computedOn, peakMemory, type Measurement } from './measure.js';
-import { syntheticConfig, syntheticWords } from './synthetic.js';
+import { syntheticConfig, syntheticWords, wordDrawing } from './synthetic.js';
 import type { DecoderSizes } from './training.js';
 
 export interface EpochOptions {
@@ -78,14 +79,19 @@ export async function measureEpoch(options: EpochOptions): Promise<Measurement> 
   }
 }
 
-/** Captions of the given numbers of words (and the end), which take every word of the vocabulary in turn. */
+/**
+ * Captions of the given numbers of words (and the end). So that the vocabulary is complete, every fourth word is the next one
+ * of it; the others are drawn.
+ */
 function captionsOf(images: readonly string[], lengths: readonly number[], vocabulary: number): string {
   const words = syntheticWords(vocabulary - 4);
-  let next = 0;
+  const draw = wordDrawing(vocabulary, Random.from('bench/epoch'));
+  let [count, next] = [0, 0];
+  const word = () => (count++ % 4 === 0 ? next++ % words.length : draw() - specialWords.length);
   const lines = images.flatMap((image, i) =>
     Array.from({ length: CAPTIONS }, () => {
-      const count = lengths[i % lengths.length] - 1;
-      return `${image},${Array.from({ length: count }, () => words[next++ % words.length]).join(' ')}`;
+      const length = lengths[i % lengths.length] - 1;
+      return `${image},${Array.from({ length }, () => words[word()]).join(' ')}`;
     }),
   );
   return ['image,caption', ...lines].join('\n');

@@ -37,15 +37,36 @@ export function targetLengths(): number[] {
     .sort((a, b) => b - a);
 }
 
+/**
+ * Draws words as often as people use them, by the law of Zipf and Mandelbrot: the word of rank r with a probability that
+ * falls as (r + 1)^-1.2. So 100 captions have about as many words that differ as those of Flickr8k, 370 (378 there).
+ */
+export function wordDrawing(vocabulary: number, random: Random): () => number {
+  const sums = new Float64Array(vocabulary - specialWords.length);
+  let sum = 0;
+  for (let i = 0; i < sums.length; i++) sums[i] = sum += (i + 2) ** -1.2;
+  return () => {
+    const wanted = random.next() * sum;
+    let [low, high] = [0, sums.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (sums[middle] > wanted) high = middle;
+      else low = middle + 1;
+    }
+    return specialWords.length + low;
+  };
+}
+
 /** A batch of random words with the given numbers of targets (falling). */
 export function syntheticBatch(lengths: readonly number[], vocabulary: number, random: Random): CaptionBatch {
   const size = lengths.length;
   const steps = lengths[0];
   const inputs = new Int32Array(size * steps); // (B, T)
   const targets = new Int32Array(size * steps); // (B, T)
+  const draw = wordDrawing(vocabulary, random);
   lengths.forEach((length, b) => {
     for (let t = 0; t < length; t++) {
-      const word = specialWords.length + random.integer(vocabulary - specialWords.length);
+      const word = draw();
       const last = t === length - 1;
       inputs[b * steps + t] = t === 0 ? BOS : targets[b * steps + t - 1];
       targets[b * steps + t] = last ? EOS : word;

@@ -49,7 +49,7 @@ export function trainingStep(sizes: DecoderSizes, rows: number, random: Random) 
   /** One step with the features of as many images as the batch has rows. */
   const run = (batch: CaptionBatch, seed: number): StepResult => {
     const shape: [number, number, number] = [batch.size, sizes.positions, sizes.channels];
-    const input = tf.tensor(features.slice(0, batch.size * record), shape);
+    const input = tf.tensor(features.subarray(0, batch.size * record), shape);
     const result = step.run([{ input, gives: 'features', batch, seed, epochs: 0 }], 1);
     input.dispose();
     return result;

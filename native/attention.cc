@@ -4,7 +4,6 @@
 // Symbols as in src/models/decoders/additive-attention.ts: K keys, q query, w score weights, e scores, X features,
 // M = [K > -q], R = sum over places of de M, S = sum over steps of de M.
 
-#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -14,25 +13,6 @@
 
 namespace showtell {
 namespace {
-
-// Vectors of units whose sums stay in registers over all places.
-constexpr int64_t kVectors = 4;
-
-// sum over places of de [key > threshold], for V vectors of units.
-template <int V>
-inline void maskedSums(const float* key, int64_t units, int64_t places, const float* de, const float* threshold,
-                       float* sums) {
-  Vector sum[V], bound[V];
-  for (int v = 0; v < V; v++) {
-    sum[v] = Vector{};
-    bound[v] = load(threshold + v * kLanes);
-  }
-  for (int64_t p = 0; p < places; p++, key += units) {
-    const Vector d = Vector{} + de[p];
-    for (int v = 0; v < V; v++) sum[v] += load(key + v * kLanes) > bound[v] ? d : Vector{};
-  }
-  for (int v = 0; v < V; v++) store(sums + v * kLanes, sum[v]);
-}
 
 // The attention of n k captions, k of each image lying together. `joint` holds [gates | q | b] of each, before their biases.
 //   alpha = softmax(w . max(K, -q)),  context = alpha' X,  beta = sigmoid(b),  z = beta context
@@ -98,39 +78,11 @@ void attendGradient(TF_OpKernelContext* c) {
     for (int64_t row = begin; row < end; row++) {
       float* out = dJoint + row * width;
       std::memcpy(out, dGates.floats() + row * gates, gates * sizeof(float));
-      const float* dIn = dz.floats() + row * channels;
-      const float* gate = beta.floats() + row * channels;
-      const float* seen = context.floats() + row * channels;
-      float* dSeen = dContext + row * channels;
-      float* db = out + gates + units;
-      for (int64_t i = 0; i < channels; i++) {
-        dSeen[i] = dIn[i] * gate[i];
-        db[i] = dIn[i] * seen[i] * gate[i] * (1.0f - gate[i]);
-      }
-      const float* weights = alpha.floats() + row * places;
-      float* de = dScores + row * places;
-      float shared = 0;
-      for (int64_t p = 0; p < places; p++) {
-        const float* feature = x + (row * places + p) * channels;
-        float dot = dotOf(dSeen, feature, channels);
-        if (more) dot += dAlpha.floats()[row * places + p];
-        de[p] = dot;
-        shared += weights[p] * dot;
-      }
-      for (int64_t p = 0; p < places; p++) de[p] = weights[p] * (de[p] - shared);
-      const float* threshold = negativeQuery.floats() + row * units;
-      const float* key = k + row * places * units;
-      float* sums = R + row * units;
-      int64_t a = 0;
-      for (; a + kVectors * kLanes <= units; a += kVectors * kLanes) {
-        maskedSums<kVectors>(key + a, units, places, de, threshold + a, sums + a);
-      }
-      for (; a + kLanes <= units; a += kLanes) maskedSums<1>(key + a, units, places, de, threshold + a, sums + a);
-      for (; a < units; a++) {
-        sums[a] = 0;
-        for (int64_t p = 0; p < places; p++) sums[a] += key[p * units + a] > threshold[a] ? de[p] : 0.0f;
-      }
-      for (a = 0; a < units; a++) out[gates + a] = w[a] * sums[a];
+      attendGradientRow({dz.floats() + row * channels, more ? dAlpha.floats() + row * places : nullptr},
+                        k + row * places * units, x + row * places * channels, w, {places, units, channels},
+                        {negativeQuery.floats() + row * units, alpha.floats() + row * places,
+                         context.floats() + row * channels, beta.floats() + row * channels},
+                        out + gates, R + row * units, dContext + row * channels, dScores + row * places);
     }
   });
 }

@@ -1,4 +1,4 @@
-// The attention of one caption.
+// The attention of one caption, forward and backward. Symbols as in src/models/decoders/additive-attention.ts.
 #pragma once
 
 #include <algorithm>
@@ -67,6 +67,66 @@ inline void attendRow(const float* in, const float* bias, const float* keys, con
     beta[i] = sigmoid(in[units + i] + bias[units + i]);
     z[i] = beta[i] * context[i];
   }
+}
+
+// Vectors of units whose sums stay in registers over all places.
+constexpr int64_t kMasked = 4;
+
+// sum over places of de [key > threshold], for V vectors of units.
+template <int V>
+inline void maskedSums(const float* key, int64_t units, int64_t places, const float* de, const float* threshold,
+                       float* sums) {
+  Vector sum[V], bound[V];
+  for (int v = 0; v < V; v++) {
+    sum[v] = Vector{};
+    bound[v] = load(threshold + v * kLanes);
+  }
+  for (int64_t p = 0; p < places; p++, key += units) {
+    const Vector d = Vector{} + de[p];
+    for (int v = 0; v < V; v++) sum[v] += load(key + v * kLanes) > bound[v] ? d : Vector{};
+  }
+  for (int v = 0; v < V; v++) store(sums + v * kLanes, sum[v]);
+}
+
+// What `attendRow` gave, and what wants other values of z and alpha (which may be absent).
+struct Seen {
+  const float *negativeQuery, *alpha, *context, *beta;
+};
+struct Wanted {
+  const float *z, *alpha;
+};
+
+// Backward of `attendRow`:
+//   db = sigmoid backward(dz context),  dcontext = dz beta,  dalpha = dcontext X' + what else wants other weights,
+//   de = alpha (dalpha - alpha . dalpha),  R = sum over places of de M;  `dIn` = [w R | db]
+inline void attendGradientRow(Wanted wanted, const float* keys, const float* features, const float* weight, SceneSize size,
+                              Seen seen, float* dIn, float* R, float* dContext, float* dScores) {
+  const auto [places, units, channels] = size;
+  float* db = dIn + units;
+  for (int64_t i = 0; i < channels; i++) {
+    const float gate = seen.beta[i];
+    dContext[i] = wanted.z[i] * gate;
+    db[i] = wanted.z[i] * seen.context[i] * gate * (1.0f - gate);
+  }
+  float shared = 0;
+  for (int64_t p = 0; p < places; p++) {
+    float dot = dotOf(dContext, features + p * channels, channels);
+    if (wanted.alpha) dot += wanted.alpha[p];
+    dScores[p] = dot;
+    shared += seen.alpha[p] * dot;
+  }
+  for (int64_t p = 0; p < places; p++) dScores[p] = seen.alpha[p] * (dScores[p] - shared);
+  const float* threshold = seen.negativeQuery;
+  int64_t a = 0;
+  for (; a + kMasked * kLanes <= units; a += kMasked * kLanes) {
+    maskedSums<kMasked>(keys + a, units, places, dScores, threshold + a, R + a);
+  }
+  for (; a + kLanes <= units; a += kLanes) maskedSums<1>(keys + a, units, places, dScores, threshold + a, R + a);
+  for (; a < units; a++) {
+    R[a] = 0;
+    for (int64_t p = 0; p < places; p++) R[a] += keys[p * units + a] > threshold[a] ? dScores[p] : 0.0f;
+  }
+  for (a = 0; a < units; a++) dIn[a] = weight[a] * R[a];
 }
 
 }  // namespace showtell

@@ -111,8 +111,6 @@ class Pool {
     std::lock_guard<std::mutex> one(run_);
     work_ = &work;
     count_ = count;
-    // Several parts for each thread: cores are not equally free.
-    part_ = std::max<int64_t>(1, count / (4 * threads()));
     next_ = 0;
     open_ = true;
     {
@@ -127,11 +125,14 @@ class Pool {
   }
 
  private:
+  // Parts that become smaller towards the end: cores are not equally free.
   void take() {
-    for (;;) {
-      const int64_t begin = next_.fetch_add(part_);
+    for (int64_t begin = next_;;) {
       if (begin >= count_) return;
-      (*work_)(begin, std::min(begin + part_, count_));
+      const int64_t part = std::max<int64_t>(1, (count_ - begin) / (2 * threads()));
+      if (!next_.compare_exchange_weak(begin, begin + part)) continue;
+      (*work_)(begin, begin + part);
+      begin = next_;
     }
   }
 
@@ -159,7 +160,7 @@ class Pool {
   std::atomic<int64_t> next_{0};
   std::atomic<int> inside_{0};
   std::atomic<bool> open_{false};
-  int64_t count_ = 0, part_ = 1;
+  int64_t count_ = 0;
   const std::function<void(int64_t, int64_t)>* work_ = nullptr;
 };
 

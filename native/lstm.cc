@@ -56,28 +56,11 @@ void cellGradient(TF_OpKernelContext* context) {
   float* dBefore = output(context, 1, {rows, units});
   parallel(rows, 2.0 * units, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; row++) {
-      const float* act = activation.floats() + row * 4 * units;
-      const float *in = act, *forget = act + units, *out = act + 2 * units, *g = act + 3 * units;
-      const float *th = tanhCell.floats() + row * units, *old = before.floats() + row * units;
-      const float* dOwn = own.floats() + row * units;
       const bool has = row < known;
-      const float* dLater = has ? later.floats() + row * units : nullptr;
-      const float* dCellLater = has ? laterCell.floats() + row * units : nullptr;
-      float* d = dGates + row * 4 * units;
-      float* back = dBefore + row * units;
-      const auto one = [&](int64_t i, float dh, float dcLater) {
-        const float dc = dh * out[i] * (1.0f - th[i] * th[i]) + dcLater;
-        d[i] = dc * g[i] * in[i] * (1.0f - in[i]);
-        d[units + i] = dc * old[i] * forget[i] * (1.0f - forget[i]);
-        d[2 * units + i] = dh * th[i] * out[i] * (1.0f - out[i]);
-        d[3 * units + i] = dc * in[i] * (1.0f - g[i] * g[i]);
-        back[i] = dc * forget[i];
-      };
-      if (has) {
-        for (int64_t i = 0; i < units; i++) one(i, dOwn[i] + dLater[i], dCellLater[i]);
-      } else {
-        for (int64_t i = 0; i < units; i++) one(i, dOwn[i], 0.0f);
-      }
+      cellGradientRow(own.floats() + row * units, has ? later.floats() + row * units : nullptr,
+                      has ? laterCell.floats() + row * units : nullptr, activation.floats() + row * 4 * units,
+                      tanhCell.floats() + row * units, before.floats() + row * units, units, dGates + row * 4 * units,
+                      dBefore + row * units);
     }
   });
 }

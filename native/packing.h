@@ -54,25 +54,31 @@ void packPanel(Factor y, int64_t k, int64_t inner, int64_t column, int64_t width
   }
 }
 
-// `count` rows from `row`, and `inner` columns from k, of x.
+// `count` rows from `row`, and `inner` columns from k, of an x that is not transposed.
 template <class P>
-void packGroup(Factor x, int64_t row, int64_t count, int64_t k, int64_t inner, float* to) {
-  const auto copy = [&](Bits units, float* at, int64_t some) { std::memcpy(at, &units, some * sizeof(float)); };
-  if (!x.transposed) {
-    for (int64_t r = 0; r < count; r++, to += kDepth) {
-      const float* from = x.data + (row + r) * x.stride + k;
-      for (int64_t u = 0; u < unitsOf<P>(inner); u += kLanes) {
-        const int64_t left = inner - u * P::kEach;
-        copy(P::along(from + u * P::kEach, left), to + u, std::min(kLanes, unitsOf<P>(left)));
-      }
+void packStraight(Factor x, int64_t row, int64_t count, int64_t k, int64_t inner, float* to) {
+  for (int64_t r = 0; r < count; r++, to += kDepth) {
+    const float* from = x.data + (row + r) * x.stride + k;
+    for (int64_t u = 0; u < unitsOf<P>(inner); u += kLanes) {
+      const int64_t left = inner - u * P::kEach;
+      storeSome(to + u, P::along(from + u * P::kEach, left), unitsOf<P>(left));
     }
-    return;
   }
-  for (int64_t u = 0; u < unitsOf<P>(inner); u++, to += kRows) {
-    const float* from = x.data + (k + u * P::kEach) * x.stride + row;
-    const float* next = (u + 1) * P::kEach <= inner ? from + x.stride : nullptr;
-    for (int64_t r = 0; r < count; r += kLanes) {
-      copy(P::across(from + r, next ? next + r : nullptr, count - r), to + r, std::min(kLanes, count - r));
+}
+
+// The same of a transposed one, for some groups side by side, so that whole lines of the cache are read: group g begins with
+// row `firsts[g]`, and lies `area` behind the one before.
+template <class P>
+void packTurned(Factor x, const int64_t* firsts, int64_t groups, int64_t k, int64_t inner, float* to, int64_t area) {
+  for (int64_t u = 0; u < unitsOf<P>(inner); u++) {
+    const float* from = x.data + (k + u * P::kEach) * x.stride;
+    const bool both = (u + 1) * P::kEach <= inner;
+    for (int64_t g = 0; g < groups; g++) {
+      const int64_t count = firsts[g + 1] - firsts[g];
+      for (int64_t r = 0; r < count; r += kLanes) {
+        const float* row = from + firsts[g] + r;
+        storeSome(to + g * area + u * kRows + r, P::across(row, both ? row + x.stride : nullptr, count - r), count - r);
+      }
     }
   }
 }

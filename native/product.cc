@@ -78,8 +78,9 @@ void multiplied(ProductSize size, Factor x, Factor y, const float* packed, Begin
   static thread_local std::vector<float> memory;
   const int64_t units = unitsOf<P>(size.inner), panels = panelsOf(size.columns);
   const bool asItLies = !packed && !y.transposed && P::kEach == 1 && std::is_same_v<P, Float32> && size.rows <= kFewRows;
-  for (int64_t top = 0; top < size.rows; top += kMostRows) {
-    const int64_t rows = std::min(kMostRows, size.rows - top);
+  const int64_t parts = (size.rows + kMostRows - 1) / kMostRows;
+  for (int64_t number = 0; number < parts; number++) {
+    const int64_t top = size.rows * number / parts, rows = size.rows * (number + 1) / parts - top;
     // Groups of about the same number of rows.
     const int64_t groups = (rows + kRows - 1) / kRows;
     const auto firstOf = [&](int64_t group) { return rows * group / groups; };
@@ -93,11 +94,23 @@ void multiplied(ProductSize size, Factor x, Factor y, const float* packed, Begin
       constexpr int64_t kArea = kRows * kDepth;
       if (static_cast<int64_t>(memory.size()) < depths * groups * kArea) memory.resize(depths * groups * kArea);
       float* laid = memory.data();
-      parallel(depths * groups, 0.1 * kRows * std::min(part, kDepth), [&](int64_t begins, int64_t ends) {
+      // Groups that are laid out at once.
+      constexpr int64_t kTogether = 4;
+      const int64_t bundles = (groups + kTogether - 1) / kTogether;
+      parallel(depths * bundles, 0.1 * kRows * kTogether * std::min(part, kDepth), [&](int64_t begins, int64_t ends) {
         for (int64_t i = begins; i < ends; i++) {
-          const int64_t d = i / groups, group = i % groups, first = firstOf(group);
-          packGroup<P>(x, top + first, firstOf(group + 1) - first, (from + d * kDepth) * P::kEach, numbersIn(d),
-                       laid + i * kArea);
+          const int64_t d = i / bundles, group = i % bundles * kTogether, count = std::min(kTogether, groups - group);
+          const int64_t k = (from + d * kDepth) * P::kEach;
+          float* to = laid + (d * groups + group) * kArea;
+          int64_t firsts[kTogether + 1];
+          for (int64_t g = 0; g <= count; g++) firsts[g] = top + firstOf(group + g);
+          if (TURNED) {
+            packTurned<P>(x, firsts, count, k, numbersIn(d), to, kArea);
+            continue;
+          }
+          for (int64_t g = 0; g < count; g++) {
+            packStraight<P>(x, firsts[g], firsts[g + 1] - firsts[g], k, numbersIn(d), to + g * kArea);
+          }
         }
       });
       const double cost = 0.01 * part * P::kEach * kPanel * std::max<int64_t>(rows, 4) / shares;

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 #include <cstring>
-#if defined(__AVX512BF16__)
+#if defined(__AVX512F__)
 #include <immintrin.h>
 #endif
 
@@ -39,12 +39,29 @@ inline uint32_t rounded(float x) {
   return (x == x ? bits + 0x7fff + ((bits >> 16) & 1) : bits | 0x400000) & 0xffff0000;
 }
 
+#if defined(__AVX512F__)
+inline __mmask16 someOf(int64_t count) {
+  return static_cast<__mmask16>(count >= kLanes ? 0xffff : count <= 0 ? 0 : (1u << count) - 1);
+}
+#endif
+
 // `count` numbers, as far as they fit, and zeros.
 inline Vector loadSome(const float* from, int64_t count) {
   if (count >= kLanes) return load(from);
+#if defined(__AVX512F__)
+  return (Vector)_mm512_maskz_loadu_ps(someOf(count), from);
+#endif
   Vector some{};
   if (count > 0) std::memcpy(&some, from, count * sizeof(float));
   return some;
+}
+
+inline void storeSome(float* to, Bits units, int64_t count) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(to, someOf(count), (__m512)units);
+  return;
+#endif
+  std::memcpy(to, &units, (count < kLanes ? count : kLanes) * sizeof(float));
 }
 
 struct Float32 {

@@ -20,6 +20,7 @@ from torch import nn
 from device import facts, prepare
 from mobilenet import encoder, load
 from model import SoftAttention
+from words import draw_words
 
 options = json.loads(sys.argv[1])
 sizes, lengths = options["sizes"], options["lengths"]
@@ -33,8 +34,8 @@ model = SoftAttention(
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
 batch, steps = len(lengths), max(lengths)
 rows = [sum(1 for length in lengths if length > t) for t in range(steps)]
-inputs = torch.randint(4, sizes["vocabulary"], (batch, steps))
-targets = torch.cat([torch.randint(4, sizes["vocabulary"], (n,)) for n in rows])
+inputs = draw_words(sizes["vocabulary"], batch, steps)
+targets = torch.cat([draw_words(sizes["vocabulary"], n) for n in rows])
 
 
 def epoch():

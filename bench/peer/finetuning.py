@@ -14,6 +14,7 @@ from torch import nn
 
 from device import facts, prepare
 from model import SoftAttention
+from words import draw_words
 
 options = json.loads(sys.argv[1])
 sizes, lengths, images = options["sizes"], options["lengths"], options["images"]
@@ -51,8 +52,8 @@ batch, steps = len(lengths), max(lengths)
 pixels = torch.rand(images, 3, options["side"], options["side"]).to(memory_format=torch.channels_last)
 image_of_row = torch.arange(batch) % images
 rows = [sum(1 for length in lengths if length > t) for t in range(steps)]
-inputs = torch.randint(4, sizes["vocabulary"], (batch, steps))
-targets = torch.cat([torch.randint(4, sizes["vocabulary"], (n,)) for n in rows])
+inputs = draw_words(sizes["vocabulary"], batch, steps)
+targets = torch.cat([draw_words(sizes["vocabulary"], n) for n in rows])
 
 
 def step():

@@ -15,6 +15,7 @@ from torch import nn
 
 from device import facts, prepare
 from model import SoftAttention
+from words import draw_words
 
 options = json.loads(sys.argv[1])
 sizes, lengths = options["sizes"], options["lengths"]
@@ -27,9 +28,9 @@ model = SoftAttention(
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
 features = torch.rand(batch, sizes["positions"], sizes["channels"])
 rows = [sum(1 for length in lengths if length > t) for t in range(steps)]
-inputs = torch.randint(4, sizes["vocabulary"], (batch, steps))
+inputs = draw_words(sizes["vocabulary"], batch, steps)
 # Targets in the order of the logits: step by step, the captions that still run.
-targets = torch.cat([torch.randint(4, sizes["vocabulary"], (n,)) for n in rows])
+targets = torch.cat([draw_words(sizes["vocabulary"], n) for n in rows])
 forward = model.careful if options["keys"] == "once" else model.every_step
 
 

@@ -25,12 +25,24 @@ export interface MatrixProducts {
  */
 export function matrixProducts(): MatrixProducts {
   if (!isNative()) return new WebAssemblyProducts();
-  const { precision, device, cpuFeatures } = currentBackend();
-  const units = device === 'GPU' || cpuFeatures.includes('amx_bf16');
-  if (hasKernels() && !(precision === 'bfloat16' && units))
-    return new KernelProducts(precision === 'bfloat16');
-  if (precision !== 'bfloat16') return new NativeProducts();
-  return new Bfloat16Products(units);
+  if (kernelsMultiply()) return new KernelProducts(inBfloat16());
+  return inBfloat16() ? new Bfloat16Products(hasUnits()) : new NativeProducts();
+}
+
+/** Whether our own kernel computes the products. */
+export function kernelsMultiply(): boolean {
+  return hasKernels() && !(inBfloat16() && hasUnits());
+}
+
+/** Whether factors of products are rounded. */
+export function inBfloat16(): boolean {
+  return currentBackend().precision === 'bfloat16';
+}
+
+/** Whether the device has units for products of bfloat16 that only TensorFlow uses. */
+function hasUnits(): boolean {
+  const { device, cpuFeatures } = currentBackend();
+  return device === 'GPU' || cpuFeatures.includes('amx_bf16');
 }
 
 abstract class SimpleProducts implements MatrixProducts {
@@ -88,11 +100,6 @@ class KernelProducts implements MatrixProducts {
       tf.dispose([...views.values()].filter((tensor) => tensor !== null));
     this.seen.clear();
   }
-}
-
-/** Whether our kernels round the factors of products. */
-export function inBfloat16(): boolean {
-  return currentBackend().precision === 'bfloat16';
 }
 
 /** A right factor as our kernels read it. @param y (b, c), or (c, b) that is transposed */

@@ -2,7 +2,7 @@
 import type { InferredOptionTypes } from 'yargs';
 import { UserError } from '../core/index.js';
 import type { CaptionShardsResult, RowFormat } from '../infer/index.js';
-import { deviceOf, searchOf, type deviceOptions, type searchOptions } from './options.js';
+import { deviceOf, searchOf, type inferenceOptions, type searchOptions } from './options.js';
 import { shareOf } from './share.js';
 import type { CliContext } from './types.js';
 
@@ -60,7 +60,7 @@ export const shardOptions = {
   },
 } as const;
 
-type Arguments = InferredOptionTypes<typeof shardOptions & typeof searchOptions & typeof deviceOptions> & {
+type Arguments = InferredOptionTypes<typeof shardOptions & typeof searchOptions & typeof inferenceOptions> & {
   checkpoint: string;
 };
 

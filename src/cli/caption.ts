@@ -6,7 +6,7 @@ import { imageEndings } from '../data/index.js';
 import { Captioner, type Caption } from '../infer/index.js';
 import { attentionOutput } from './attention-output.js';
 import { captionInputs, givenShardOptions, shardOptions } from './caption-shards.js';
-import { checkpointOption, deviceOf, deviceOptions, searchOf, searchOptions } from './options.js';
+import { checkpointOption, deviceOf, inferenceOptions, searchOf, searchOptions } from './options.js';
 import { defineCommand } from './types.js';
 
 export const command = defineCommand({
@@ -35,7 +35,7 @@ export const command = defineCommand({
         'write where the model looked for each word of the best caption: .png is a picture of each image (with several the name of each is added), .html an animated page, .json the weights and measures',
     },
     ...shardOptions,
-    ...deviceOptions,
+    ...inferenceOptions,
   },
   examples: [
     ['showtell caption --checkpoint checkpoints/flickr8k-mobilenetv2-attention photo.jpg', 'one photo'],

@@ -5,7 +5,7 @@ import {
   checkOutput,
   checkpointOption,
   deviceOf,
-  deviceOptions,
+  inferenceOptions,
   scoringOf,
   scoringOptions,
   searchOf,
@@ -72,7 +72,7 @@ export const command = defineCommand({
       requiresArg: true,
       describe: 'write the captions to this file as COCO results, for other tools',
     },
-    ...deviceOptions,
+    ...inferenceOptions,
   },
   examples: [
     ['showtell evaluate --checkpoint out/my-run/best --split validation', 'greedy search'],

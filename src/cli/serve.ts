@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { packageRoot } from '../backend/index.js';
 import { messageOf, UserError } from '../core/index.js';
 import { createService, defaultLimits, listen } from '../serve/index.js';
-import { deviceOf, deviceOptions } from './options.js';
+import { deviceOf, inferenceOptions } from './options.js';
 import { defineCommand } from './types.js';
 
 /** Those that come with showtell: a model of each kind. */
@@ -77,7 +77,7 @@ export const command = defineCommand({
       describe: 'size of a photo, million pixels',
     },
     timeout: { ...limit, default: defaultLimits.seconds, describe: 'seconds until a request is given up' },
-    ...deviceOptions,
+    ...inferenceOptions,
   },
   examples: [
     ['showtell serve', 'the shipped models on http://127.0.0.1:8080'],

@@ -11,8 +11,8 @@ import type { CaptionBatch } from '../data/index.js';
 import { poolForDecoder } from '../infer/index.js';
 import { partOf, type Decoder, type Encoder, type StateDict } from '../models/index.js';
 import {
-  clipByGlobalNorm,
   clipByValue,
+  clippingScale,
   createOptimizer,
   ShownWeights,
   type Gradients,
@@ -138,26 +138,27 @@ export class TrainingStep {
     const { clipNorm, clipValue } = this.config.training;
     const bounded = clipValue === null ? gradients : clipByValue(gradients, clipValue);
     // Encoder and decoder together.
-    const clipped = clipByGlobalNorm(bounded, clipNorm ?? Number.POSITIVE_INFINITY);
+    const { scale, norm, norms } = clippingScale(bounded, clipNorm ?? Number.POSITIVE_INFINITY);
     mark('optimizer');
     for (const [prefix, { optimizer, updates, variables }] of Object.entries(this.parts)) {
       const own: Gradients = new Map();
       for (const name of variables.keys()) {
-        const gradient = clipped.gradients.get(`${prefix}.${name}`);
+        const gradient = bounded.get(`${prefix}.${name}`);
         if (gradient && updates.get(name)!.learningRate > 0) own.set(name, gradient);
       }
       if (own.size === 0) continue;
-      optimizer.step(own, (name) => {
+      const update = (name: string) => {
         const { learningRate, weightDecay } = updates.get(name)!;
         return { learningRate: learningRate * share, weightDecay };
-      });
+      };
+      optimizer.step(own, update, scale);
     }
     this.shown?.update();
-    tf.dispose([...gradients.values(), ...bounded.values(), ...clipped.gradients.values()]);
+    tf.dispose([...gradients.values(), ...bounded.values(), scale]);
     return {
       ...{ loss, tokens, reward, stop: together.stop },
-      gradientNorm: clipped.norm,
-      norms: clipped.norms,
+      gradientNorm: norm,
+      norms,
       names: [...bounded.keys()],
     };
   }

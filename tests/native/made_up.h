@@ -127,6 +127,12 @@ static Given integers(std::vector<int32_t> values) {
   return {{static_cast<int64_t>(values.size())}, std::vector<uint32_t>(values.begin(), values.end())};
 }
 
+static Given numbers(const std::vector<float>& values) {
+  Given given{{static_cast<int64_t>(values.size())}, std::vector<uint32_t>(values.size())};
+  std::memcpy(given.data.data(), values.data(), 4 * values.size());
+  return given;
+}
+
 static void fail(const std::string& what) {
   std::printf("failed: %s\n", what.c_str());
   std::exit(1);

@@ -49,7 +49,7 @@ it.skipIf(reason).each(instructions)(
       const program = join(folder, 'harness');
       const sources = kernelSources().filter((file) => file.endsWith('.cc') && basename(file) !== 'addon.cc');
       const built = run(compiler, [
-        ...['-std=c++17', '-g', '-O1', '-fopenmp-simd', ...flags, ...sanitize],
+        ...['-std=c++17', '-g', '-Og', '-fopenmp-simd', ...flags, ...sanitize],
         ...['-I', join(sources[0], '..'), '-I', headers, ...sources, harness, '-o', program, '-lpthread'],
       ]);
       expect(built.stderr).not.toMatch(/error:/);

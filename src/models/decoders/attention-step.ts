@@ -128,8 +128,22 @@ export class MaskedSum {
   /** @param negativeQuery of all steps, (N, A) */
   total(keys: tf.Tensor3D, negativeQuery: tf.Tensor2D, { rows, filling }: PackedBatch): tf.Tensor3D {
     if (this.dScores.length === 0) return this.growing.total();
-    const dScores = concatSteps(this.dScores, filling); // (N, P)
-    const steps = tf.tensor1d(rows, 'int32');
-    return kernel('KeysGradient', [keys, negativeQuery, dScores, steps], 1)[0] as tf.Tensor as tf.Tensor3D;
+    return keysGradient(keys, negativeQuery, concatSteps(this.dScores, filling), rows);
   }
+}
+
+/**
+ * S, (B, P, A), by our kernel.
+ * @param negativeQuery of all steps, (N, A)
+ * @param dScores de of all steps, (N, P)
+ * @param rows of each step
+ */
+export function keysGradient(
+  keys: tf.Tensor3D,
+  negativeQuery: tf.Tensor2D,
+  dScores: tf.Tensor2D,
+  rows: number[],
+): tf.Tensor3D {
+  const inputs = [keys, negativeQuery, dScores, tf.tensor1d(rows, 'int32')];
+  return kernel('KeysGradient', inputs, 1)[0] as tf.Tensor as tf.Tensor3D;
 }

@@ -6,6 +6,7 @@
  * Forward of a layer with inputs x (M, in):   r = x Wih;  gates_t = r_t + h_ Whh + b;  h, c = cell(gates_t, c_)
  * Backward, from the last step on:            dgates, dc_ = cell backward;  dh_ = dgates Whh'
  * and over all rows:  dWih = x' dgates,  dWhh = h_' dgates,  db = sum dgates,  dx = dgates Wih'.
+ * The products of the first layer's x are those of words that differ (words.ts).
  */
 import { mark } from '../../core/index.js';
 import { matrixProducts, tf, type MatrixProducts } from '../../backend/index.js';
@@ -16,11 +17,15 @@ import { concatSteps, pack, rowKeys } from './packed.js';
 import { firstRows, rowsBetween } from './rows.js';
 import { CompleteGradients, type SequenceRequest } from './sequence-operation.js';
 import type { GradientListener, LossAndGradients, LstmDecoderConfig, TeacherForcedBatch } from './types.js';
-import { embed, projectionGradients, projectionLoss, projectionWeight, tableGradient } from './words.js';
+import {
+  projectionGradients,
+  projectionLoss,
+  projectionWeight,
+  tableGradient,
+  wordVectors,
+} from './words.js';
 
 interface LayerTrace {
-  /** x, (M, in) */
-  input: tf.Tensor2D;
   /** h before each step, (M, H) */
   before: tf.Tensor2D;
   cells: CellTrace[];
@@ -33,16 +38,19 @@ function stepOffsets(rows: number[]): number[] {
   return offsets;
 }
 
-/** @param rows captions of each step, the image's first; @returns all hidden states, (M, H) */
+/**
+ * @param inputGates x Wih, (M, 4H)
+ * @param rows captions of each step, the image's first
+ * @returns all hidden states, (M, H)
+ */
 function layerForward(
   products: MatrixProducts,
   p: Lookup,
-  input: tf.Tensor2D,
+  inputGates: tf.Tensor2D,
   rows: number[],
   filling: number,
 ): { output: tf.Tensor2D; trace: LayerTrace } {
   const recurrent = p('weight_hh'); // (H, 4H)
-  const inputGates = products.matMul(input, p('weight_ih')); // (M, 4H)
   const bias = tf.add(p('bias_ih'), p('bias_hh')) as tf.Tensor1D;
   const offsets = stepOffsets(rows);
   let h: tf.Tensor2D = tf.zeros([rows[0], recurrent.shape[0]]);
@@ -64,20 +72,23 @@ function layerForward(
   });
   return {
     output: concatSteps(outputs, filling),
-    trace: { input, before: concatSteps(before, filling), cells },
+    trace: { before: concatSteps(before, filling), cells },
   };
 }
 
-/** @param dOutput gradient of the hidden states, (M, H); @returns gradients by parameter, and of the input (M, in) */
+/**
+ * @param dOutput gradient of the hidden states, (M, H)
+ * @returns gradients by parameter but for weight_ih, and of x Wih (M, 4H)
+ */
 function layerBackward(
   products: MatrixProducts,
   p: Lookup,
-  { input, before, cells }: LayerTrace,
+  { before, cells }: LayerTrace,
   rows: number[],
   filling: number,
   dOutput: tf.Tensor2D,
   listener: GradientListener | undefined,
-): { gradients: Record<string, tf.Tensor>; dInput: tf.Tensor2D } {
+): { gradients: Record<string, tf.Tensor>; dGates: tf.Tensor2D } {
   const recurrent = p('weight_hh');
   const offsets = stepOffsets(rows);
   const steps: tf.Tensor2D[] = [];
@@ -93,12 +104,11 @@ function layerBackward(
   const bias = tf.sum(dGates, 0);
   return {
     gradients: {
-      weight_ih: products.matMul(input, dGates, true),
       weight_hh: products.matMul(before, dGates, true),
       bias_ih: bias,
       bias_hh: tf.clone(bias),
     },
-    dInput: products.matMul(dGates, p('weight_ih'), false, true),
+    dGates,
   };
 }
 
@@ -126,20 +136,22 @@ export function lstmSequence(
   const products = matrixProducts();
   const result = tf.tidy(() => {
     const image = projected ? products.affine(features, p('project.weight'), p('project.bias')) : features; // (B, E)
-    const embedded = embed(p('embed.weight'), packed, config.embeddingDropout, dropoutSeed);
-    let x = tf.concat([image, embedded.words], 0); // (M, E)
+    const first = wordVectors(p('embed.weight'), packed, config.embeddingDropout, dropoutSeed, image);
     const traces: LayerTrace[] = [];
     const masks: (tf.Tensor2D | null)[] = [];
+    const outputs: tf.Tensor2D[] = []; // (M, H) each
     for (let k = 0; k < layers; k++) {
-      const { output, trace } = layerForward(products, layer(k), x, rows, packed.filling);
+      const weight = layer(k)('weight_ih');
+      const gates = k === 0 ? first.times(products, weight) : products.matMul(outputs[k - 1], weight);
+      const { output, trace } = layerForward(products, layer(k), gates, rows, packed.filling);
       traces.push(trace);
       masks.push(k < layers - 1 ? drop(dropout, `layer.${k}`, true) : null);
-      x = masks[k] ? tf.mul(output, masks[k]!) : output;
+      outputs.push(masks[k] ? tf.mul(output, masks[k]!) : output);
     }
-    const words = rowsBetween(x, size, x.shape[0]); // (N, H)
+    const top = outputs[layers - 1];
     const projection = projectionLoss(
       products,
-      words,
+      rowsBetween(top, size, top.shape[0]), // (N, H)
       drop(outputDropout, 'output', false),
       projectionWeight(p, 'linear', config.tieWeights),
       p('linear.bias'),
@@ -166,16 +178,25 @@ export function lstmSequence(
         dOutput,
         request.listener,
       );
-      gradients.add(
-        Object.fromEntries(
-          Object.entries(back.gradients).map(([name, gradient]) => [`lstm_cell.${name}_l${k}`, gradient]),
-        ),
-      );
-      dx = back.dInput;
+      const add = (own: Record<string, tf.Tensor>) =>
+        gradients.add(
+          Object.fromEntries(
+            Object.entries(own).map(([name, gradient]) => [`lstm_cell.${name}_l${k}`, gradient]),
+          ),
+        );
+      add(back.gradients);
+      const weight = layer(k)('weight_ih');
+      if (k > 0) {
+        add({ weight_ih: products.matMul(outputs[k - 1], back.dGates, true) });
+        dx = products.matMul(back.dGates, weight, false, true);
+      } else {
+        const own = first.gradients(products, weight, back.dGates);
+        add({ weight_ih: own.weight });
+        gradients.add({ 'embed.weight': tableGradient(projection, own.table, config.tieWeights) });
+        dx = own.before!;
+      }
     }
-    const dImage = rowsBetween(dx, 0, size); // (B, E)
-    const dTable = embedded.gradient(rowsBetween(dx, size, dx.shape[0]));
-    gradients.add({ 'embed.weight': tableGradient(projection, dTable, config.tieWeights) });
+    const dImage = dx; // (B, E)
     if (projected) {
       gradients.add({
         'project.weight': products.matMul(features, dImage, true),

@@ -8,7 +8,8 @@ import { tf } from '../../backend/index.js';
 import { fnv1a, mix32 } from '../../core/index.js';
 import type { TeacherForcedBatch } from './types.js';
 
-const MULTIPLE = 32;
+/** What numbers of rows are filled up to. */
+export const MULTIPLE = 32;
 
 export interface PackedBatch {
   /** captions that have a word at step t, falling, (T) */

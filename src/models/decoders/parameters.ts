@@ -109,9 +109,9 @@ export class Parameters {
     return { shape: [...shape], data };
   }
 
+  /** @param data the tensor's from now on: small arrays stay shared with it */
   private fromTorch(spec: ParameterSpec, data: Float32Array): tf.Tensor {
-    // A copy: small arrays given to tf.tensor stay shared with it.
-    const value = tf.tensor(data.slice(), spec.shape, 'float32');
+    const value = tf.tensor(data, spec.shape, 'float32');
     const rows = spec.layout === 'gates' || spec.layout === 'gateBias' ? swapGates(value) : value;
     return spec.layout === 'linear' || spec.layout === 'gates' ? tf.transpose(rows) : rows;
   }
@@ -142,7 +142,7 @@ export class Parameters {
       }
     }
     for (const spec of this.specs.values()) {
-      tf.tidy(() => this.get(spec.name).assign(this.fromTorch(spec, state.get(spec.name)!.data)));
+      tf.tidy(() => this.get(spec.name).assign(this.fromTorch(spec, state.get(spec.name)!.data.slice())));
     }
   }
 

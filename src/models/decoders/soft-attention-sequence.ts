@@ -6,7 +6,7 @@
  * Forward, for the n captions that have a word at step t (h_, c_: state before; x: word vector):
  *   [r | q | b] = h_ J + j            J = [weight_hh | decoder_attn | f_beta], one product
  *   alpha = softmax(scores(K, q)),  context = alpha' X,  beta = sigmoid(b),  z = beta context
- *   gates = x Wx + r + z Wz           Wx, Wz: rows of weight_ih; x Wx is one product for all words
+ *   gates = x Wx + r + z Wz           Wx, Wz: rows of weight_ih; x Wx is one product for all words that differ
  *   h, c = cell(gates, c_)
  * Backward, from the last step on (dh from the projection and from step t + 1):
  *   dgates, dc_ = cell backward;  dz = dgates Wz';  db = sigmoid backward(dz context);  dcontext = dz beta
@@ -15,49 +15,27 @@
  * and over all words:  dJ = h_' [dgates | dq | db],  dWx = x' dgates,  dWz = z' dgates,  dx = dgates Wx'.
  */
 import { mark } from '../../core/index.js';
-import { matrixProducts, tf, type MatrixProducts } from '../../backend/index.js';
-import {
-  attend,
-  attendBackward,
-  MaskedSum,
-  type AttentionGradient,
-  type AttentionTrace,
-  type Scene,
-} from './attention-step.js';
+import { matrixProducts, tf } from '../../backend/index.js';
+import type { Scene } from './attention-step.js';
+import { attentionSteps, type AttentionSteps, type StepWeights } from './attention-steps.js';
 import type { Lookup } from './base.js';
 import { dropoutMask } from './cells.js';
-import { cellBackward, cellForward, type CellTrace } from './lstm-cell.js';
-import { concatSteps, pack, rowKeys, type PackedBatch } from './packed.js';
+import { pack, rowKeys } from './packed.js';
 import { firstRows, padRows, rowsBetween } from './rows.js';
 import { CompleteGradients, type SequenceRequest } from './sequence-operation.js';
-import type {
-  GradientListener,
-  LossAndGradients,
-  SoftAttentionDecoderConfig,
-  TeacherForcedBatch,
-} from './types.js';
-import { embed, projectionGradients, projectionLoss, projectionWeight, tableGradient } from './words.js';
-
-/** What the backward pass reads again of one step; rows are the n captions of the step. */
-type StepTrace = {
-  /** h before the step, (n, H) */
-  before: tf.Tensor2D;
-  attention: AttentionTrace;
-  cell: CellTrace;
-};
-
-/** What a step's backward pass leaves for the products over all words. */
-type StepGradient = Pick<AttentionGradient, 'dJoint' | 'R' | 'dContext'> & {
-  /** (n, 4H) */
-  dGates: tf.Tensor2D;
-};
+import type { LossAndGradients, SoftAttentionDecoderConfig, TeacherForcedBatch } from './types.js';
+import {
+  projectionGradients,
+  projectionLoss,
+  projectionWeight,
+  tableGradient,
+  wordVectors,
+} from './words.js';
 
 /** Parameters joined or split for the sequence. */
-interface SequenceWeights {
-  joint: tf.Tensor2D;
-  jointBias: tf.Tensor1D;
+interface SequenceWeights extends StepWeights {
+  /** Wx, (E, 4H) */
   wordRows: tf.Tensor2D;
-  contextRows: tf.Tensor2D;
 }
 
 function sequenceWeights(p: Lookup, embedding: number): SequenceWeights {
@@ -95,35 +73,19 @@ export function softAttentionSequence(
     const keys: tf.Tensor3D = tf.reshape(affine(flat, 'attention.encoder_attn'), [size, places, attention]);
     const scene: Scene = { keys, features, score: p('attention.full_attn.weight') };
     const mean: tf.Tensor2D = tf.mean(features, 1); // (B, C)
-    const embedded = embed(p('embed.weight'), packed, config.embeddingDropout, request.dropoutSeed);
-    const { words } = embedded; // (N, E)
-    const wordGates: tf.Tensor2D = products.matMul(words, weights.wordRows); // (N, 4H)
+    const words = wordVectors(p('embed.weight'), packed, config.embeddingDropout, request.dropoutSeed);
+    const wordGates = words.times(products, weights.wordRows); // (N, 4H)
 
-    let h = affine(mean, 'init_h'); // (B, H)
-    let c = affine(mean, 'init_c');
-    const traces: StepTrace[] = [];
-    const hiddens: tf.Tensor2D[] = [];
-    packed.rows.forEach((n, t) => {
-      const own = rowsBetween(wordGates, packed.offsets[t], packed.offsets[t + 1]);
-      const step = tf.tidy(() =>
-        stepForward(products, weights, scene, own, tf.clone(firstRows(h, n)), tf.clone(firstRows(c, n))),
-      );
-      ({ h, c } = step);
-      hiddens.push(h);
-      traces.push(step.trace);
-    });
-    const all = concatSteps(hiddens, packed.filling); // (N, H)
+    const [h, c] = [affine(mean, 'init_h'), affine(mean, 'init_c')]; // (B, H)
+    const together = request.listener === undefined;
+    const steps = attentionSteps(products, { weights, scene, packed, wordGates, h, c }, together);
     const mask =
       request.dropoutSeed !== null && dropout > 0
         ? dropoutMask(rowKeys(packed, request.dropoutSeed, 'output'), hidden, dropout)
         : null;
     const weight = projectionWeight(p, 'fc', config.tieWeights);
-    const projection = projectionLoss(products, all, mask, weight, p('fc.bias'), packed, request);
-    const spread = doublyStochastic(
-      traces.map(({ attention: { alpha } }) => alpha),
-      size,
-      request.doublyStochastic,
-    );
+    const projection = projectionLoss(products, steps.hidden, mask, weight, p('fc.bias'), packed, request);
+    const spread = doublyStochastic(steps, size, request.doublyStochastic);
     const loss = spread ? tf.add<tf.Scalar>(projection.loss, spread.loss) : projection.loss;
     if (!request.gradients) return { loss, gradients: {} };
 
@@ -131,27 +93,14 @@ export function softAttentionSequence(
     const gradients = new CompleteGradients(request.listener);
     gradients.add(projectionGradients('fc', projection, config.tieWeights));
     const dAttention = spread?.dAttention ?? null;
-    const back = stepsBackward(
-      products,
-      weights,
-      packed,
-      traces,
-      scene,
-      projection.dHidden!,
-      dAttention,
-      request.listener,
-    );
-    const joined = <T>(steps: T[], part: (step: T) => tf.Tensor2D) =>
-      concatSteps(steps.map(part), packed.filling);
-    const dGates = joined(back.steps, (step) => step.dGates);
-    const R = joined(back.steps, (step) => step.R);
-    const before = joined(traces, (trace) => trace.before);
-    const negativeQuery = joined(traces, ({ attention: { negativeQuery: own } }) => own);
-    const z = joined(traces, ({ attention: { z: own } }) => own);
-    const dJoint = joined(back.steps, (step) => step.dJoint); // (N, 4H + A + C)
+    const back = steps.backward(projection.dHidden!, dAttention, request.listener);
+    const { dJoint, dGates, R, S, dh, dc } = back;
+    const { before, negativeQuery, z } = steps;
     const parts = [4 * hidden, attention, channels];
     const [dRecurrent, dQueryWeight, dGateWeight] = tf.split(products.matMul(before, dJoint, true), parts, 1);
     const [dCellBias, dQueryBias, dGateBias] = tf.split(tf.sum(dJoint, 0), parts);
+    // What is large goes as soon as it has been used: this bounds memory.
+    tf.dispose([before, dJoint]);
     gradients.add({
       'lstm_cell.weight_hh': dRecurrent,
       'lstm_cell.bias_ih': dCellBias,
@@ -163,19 +112,14 @@ export function softAttentionSequence(
       'f_beta.weight': dGateWeight,
       'f_beta.bias': dGateBias,
     });
+    const dWords = words.gradients(products, weights.wordRows, dGates);
     gradients.add({
-      'lstm_cell.weight_ih': tf.concat(
-        [products.matMul(words, dGates, true), products.matMul(z, dGates, true)],
-        0,
-      ),
+      'lstm_cell.weight_ih': tf.concat([dWords.weight, products.matMul(z, dGates, true)], 0),
     });
-    const dWords = products.matMul(dGates, weights.wordRows, false, true);
-    gradients.add({
-      'embed.weight': tableGradient(projection, embedded.gradient(dWords), config.tieWeights),
-    });
+    gradients.add({ 'embed.weight': tableGradient(projection, dWords.table, config.tieWeights) });
+    tf.dispose([z, dGates]);
 
     const score = tf.reshape(scene.score, [attention]);
-    const S = back.masked.total(keys, negativeQuery, packed); // (B, P, A)
     const XS = products.matMul(flat, tf.reshape(S, [size * places, attention]), true); // X'S, (C, A)
     const keyWeight = p('attention.encoder_attn.weight'); // (C, A)
     const sumS = tf.sum(R, 0); // (A): S and R add up the same numbers
@@ -183,7 +127,6 @@ export function softAttentionSequence(
       tf.add(tf.sum(tf.mul(keyWeight, XS), 0), tf.mul(p('attention.encoder_attn.bias'), sumS)),
       tf.sum(tf.mul(negativeQuery, R), 0),
     ); // (A)
-    const { dh, dc } = back;
     gradients.add({
       'attention.encoder_attn.weight': tf.mul(XS, score),
       'attention.full_attn.weight': tf.reshape(dScore, [attention, 1]),
@@ -204,11 +147,11 @@ export function softAttentionSequence(
       true,
     ); // (B P, C)
     const alphas = tf.stack(
-      traces.map((trace) => padRows(trace.attention.alpha, size)),
+      steps.alphas().map((alpha) => padRows(alpha, size)),
       1,
     ); // (B, T, P)
     const dContexts = tf.stack(
-      back.steps.map(({ dContext }) => padRows(dContext, size)),
+      back.dContexts().map((dContext) => padRows(dContext, size)),
       1,
     ); // (B, T, C)
     const viaContext = tf.matMul(alphas as tf.Tensor3D, dContexts as tf.Tensor3D, true); // (B, P, C)
@@ -223,72 +166,19 @@ export function softAttentionSequence(
   return { ...result, gradients: new Map(Object.entries(result.gradients)) };
 }
 
-function stepForward(
-  products: MatrixProducts,
-  { joint, jointBias, contextRows }: SequenceWeights,
-  scene: Scene,
-  words: tf.Tensor2D,
-  before: tf.Tensor2D,
-  cellBefore: tf.Tensor2D,
-): { h: tf.Tensor2D; c: tf.Tensor2D; trace: StepTrace } {
-  const state = products.matMul(before, joint); // (n, 4H + A + C)
-  const attention = attend(scene, state, jointBias);
-  const context = products.matMul(attention.z, contextRows); // (n, 4H)
-  const { h, c, trace: cell } = cellForward({ words, state, bias: jointBias, context }, cellBefore);
-  return { h, c, trace: { before, attention, cell } };
-}
-
 /**
  * weight x mean over captions and places of (1 - sum of alpha over the words)^2, and its gradient with respect to each
  * step's alpha, which is the same for all of them, (B, P).
- * @param alphas of each step, (n, P)
  */
 function doublyStochastic(
-  alphas: tf.Tensor2D[],
+  steps: AttentionSteps,
   size: number,
   weight: number,
 ): { loss: tf.Scalar; dAttention: tf.Tensor2D } | null {
   if (weight === 0) return null;
-  const missing: tf.Tensor2D = tf.sub(1, tf.addN(alphas.map((alpha) => padRows(alpha, size)))); // (B, P)
+  const missing: tf.Tensor2D = tf.sub(1, tf.addN(steps.alphas().map((alpha) => padRows(alpha, size)))); // (B, P)
   return {
     loss: tf.mul(tf.mean(tf.square(missing)), weight),
     dAttention: tf.mul(missing, (-2 * weight) / missing.size),
   };
-}
-
-/**
- * All steps from the last to the first.
- * @param dHidden from the projection, (N, H)
- * @param dAttention what is added to the gradient of alpha of each caption, (B, P)
- */
-function stepsBackward(
-  products: MatrixProducts,
-  { joint, contextRows }: SequenceWeights,
-  { rows, offsets }: PackedBatch,
-  traces: StepTrace[],
-  scene: Scene,
-  dHidden: tf.Tensor2D,
-  dAttention: tf.Tensor2D | null,
-  listener: GradientListener | undefined,
-): { steps: StepGradient[]; masked: MaskedSum; dh: tf.Tensor2D; dc: tf.Tensor2D } {
-  const masked = new MaskedSum();
-  const steps: StepGradient[] = [];
-  let later: { dh: tf.Tensor2D; dc: tf.Tensor2D } | null = null;
-  for (let t = rows.length - 1; t >= 0; t--) {
-    const { attention, cell } = traces[t];
-    const step = tf.tidy(() => {
-      const own = rowsBetween(dHidden, offsets[t], offsets[t + 1]);
-      const { dGates, dBefore: dc } = cellBackward(cell, own, later);
-      const dz = products.matMul(dGates, contextRows, false, true); // (n, C)
-      const back = attendBackward(scene, attention, dz, dGates, dAttention);
-      const dh = products.matMul(back.dJoint, joint, false, true); // (n, H)
-      return { dGates, back, dh, dc };
-    });
-    const { dGates, back, dh, dc } = step;
-    masked.add(back);
-    later = { dh, dc };
-    steps.unshift({ ...back, dGates });
-    listener?.meanwhile();
-  }
-  return { steps, masked, ...later! };
 }

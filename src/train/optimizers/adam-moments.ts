@@ -1,10 +1,11 @@
 /**
  * The state of Adam for one variable, and its update:
- *   m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2,  x = x - size m / (sqrt(v) + epsilon)
- * On native TensorFlow one fused, threaded kernel makes all three in one pass over memory; elsewhere they are
- * spelled out.
+ *   g = scale gradient + decay x,  m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2,
+ *   x = keep x - size m / (sqrt(v) + epsilon)
+ * Our own kernel (native/adam.cc) makes all of that in one pass over memory, TensorFlow's the second line and the third;
+ * on other backends they are spelled out.
  */
-import { isNative, nativeOp, tf } from '../../backend/index.js';
+import { hasKernels, isNative, kernel, nativeOp, tf } from '../../backend/index.js';
 
 /** The numbers of one step, with the bias corrections worked into `size` and `epsilon`. */
 export interface AdamStep {
@@ -12,6 +13,11 @@ export interface AdamStep {
   beta2: number;
   size: number;
   epsilon: number;
+  /** What the gradient is multiplied by. */
+  scale: tf.Scalar | undefined;
+  /** Of the variable: what it is multiplied by, and its share that counts as gradient. */
+  keep: number;
+  decay: number;
 }
 
 export interface Moments {
@@ -25,7 +31,50 @@ export interface Moments {
 
 /** Moments of zero for a variable of this shape. */
 export function createMoments(shape: number[]): Moments {
+  if (hasKernels()) return new KernelMoments(shape);
   return isNative() ? new NativeMoments(shape) : new PlainMoments(shape);
+}
+
+/** The first line above; multiplies the variable by what it keeps. */
+function prepare(variable: tf.Variable, gradient: tf.Tensor, { scale, keep, decay }: AdamStep): tf.Tensor {
+  if (keep !== 1) variable.assign(tf.mul(variable, keep));
+  const own = scale ? tf.mul(gradient, scale) : gradient;
+  return decay === 0 ? own : tf.add(own, tf.mul(variable, decay));
+}
+
+class KernelMoments implements Moments {
+  /** Changed in place, and nobody else's. */
+  private m: tf.Tensor;
+  private v: tf.Tensor;
+
+  constructor(private readonly shape: number[]) {
+    // Not tf.zeros, which would make them of arrays in JavaScript.
+    [this.m, this.v] = tf.tidy(() => [tf.keep(tf.fill(shape, 0)), tf.keep(tf.fill(shape, 0))]);
+  }
+
+  apply(variable: tf.Variable, gradient: tf.Tensor, step: AdamStep): void {
+    const { beta1, beta2, size, epsilon, keep, decay } = step;
+    tf.tidy(() => {
+      const numbers = tf.tensor1d([beta1, beta2, size, epsilon, keep, decay]);
+      const scale = step.scale ?? tf.scalar(1);
+      const [next] = kernel('Adam', [variable, this.m, this.v, gradient, scale, numbers], 1);
+      variable.assign(tf.reshape(next, this.shape));
+    });
+  }
+
+  read(): { m: Float32Array; v: Float32Array } {
+    return { m: this.m.dataSync<'float32'>().slice(), v: this.v.dataSync<'float32'>().slice() };
+  }
+
+  write(m: tf.Tensor, v: tf.Tensor): void {
+    this.dispose();
+    // Sums, as clones would share memory.
+    [this.m, this.v] = [tf.keep(tf.add(m, 0)), tf.keep(tf.add(v, 0))];
+  }
+
+  dispose(): void {
+    tf.dispose([this.m, this.v]);
+  }
 }
 
 class PlainMoments implements Moments {
@@ -37,11 +86,13 @@ class PlainMoments implements Moments {
     this.v = tf.tidy(() => tf.variable(tf.zeros(shape), false));
   }
 
-  apply(variable: tf.Variable, gradient: tf.Tensor, { beta1, beta2, size, epsilon }: AdamStep): void {
+  apply(variable: tf.Variable, gradient: tf.Tensor, step: AdamStep): void {
     const { m, v } = this;
+    const { beta1, beta2, size, epsilon } = step;
     tf.tidy(() => {
-      m.assign(tf.add(tf.mul(m, beta1), tf.mul(gradient, 1 - beta1)));
-      v.assign(tf.add(tf.mul(v, beta2), tf.mul(tf.square(gradient), 1 - beta2)));
+      const g = prepare(variable, gradient, step);
+      m.assign(tf.add(tf.mul(m, beta1), tf.mul(g, 1 - beta1)));
+      v.assign(tf.add(tf.mul(v, beta2), tf.mul(tf.square(g), 1 - beta2)));
       variable.assign(tf.sub(variable, tf.mul(tf.div(m, tf.add(tf.sqrt(v), epsilon)), size)));
     });
   }
@@ -82,16 +133,18 @@ class NativeMoments implements Moments {
         )[0],
       );
     [this.m, this.v, this.x] = [handle(), handle(), handle()];
-    tf.tidy(() => this.write(tf.zeros(shape), tf.zeros(shape)));
+    tf.tidy(() => this.write(tf.fill(shape, 0), tf.fill(shape, 0)));
   }
 
-  apply(variable: tf.Variable, gradient: tf.Tensor, { beta1, beta2, size, epsilon }: AdamStep): void {
+  apply(variable: tf.Variable, gradient: tf.Tensor, step: AdamStep): void {
     const { m, v, x } = this;
+    const { beta1, beta2, size, epsilon } = step;
     tf.tidy(() => {
+      const g = prepare(variable, gradient, step);
       this.assign(x, variable);
       // Powers of zero: the kernel's own bias corrections, in float32, are left out.
       const numbers = [0, 0, size, beta1, beta2, epsilon].map((number) => tf.scalar(number));
-      nativeOp('ResourceApplyAdam', { T: { type: 'float32' } }, [x, m, v, ...numbers, gradient], 0);
+      nativeOp('ResourceApplyAdam', { T: { type: 'float32' } }, [x, m, v, ...numbers, g], 0);
       variable.assign(this.value(x));
       // Lets go of the variable's memory, which it would otherwise keep alive after the variable.
       this.assign(x, tf.zeros(this.shape.map(() => 1)));

@@ -29,7 +29,7 @@ export class Adam implements Optimizer {
     for (const [name, variable] of variables) this.moments.set(name, createMoments(variable.shape));
   }
 
-  step(gradients: Gradients, updateOf: (name: string) => Update): void {
+  step(gradients: Gradients, updateOf: (name: string) => Update, scale?: tf.Scalar): void {
     const { epsilon, decoupled } = this.options;
     // As float32 will read them: 1 - 0.999 there and here would differ in the fifth digit.
     const beta1 = Math.fround(this.options.beta1);
@@ -42,13 +42,10 @@ export class Adam implements Optimizer {
       const variable = this.variables.get(name);
       if (!variable) throw new Error(`Adam was given a gradient of "${name}", which it does not train.`);
       const { learningRate, weightDecay } = updateOf(name);
-      tf.tidy(() => {
-        let g = gradient;
-        if (weightDecay > 0 && decoupled) {
-          variable.assign(tf.mul(variable, 1 - learningRate * weightDecay));
-        } else if (weightDecay > 0) g = tf.add(gradient, tf.mul(variable, weightDecay));
-        const size = learningRate * correction;
-        this.moments.get(name)!.apply(variable, g, { beta1, beta2, size, epsilon: epsilon * root });
+      this.moments.get(name)!.apply(variable, gradient, {
+        ...{ beta1, beta2, size: learningRate * correction, epsilon: epsilon * root, scale },
+        keep: decoupled ? 1 - learningRate * weightDecay : 1,
+        decay: decoupled ? 0 : weightDecay,
       });
     }
   }

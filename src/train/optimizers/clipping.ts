@@ -11,20 +11,17 @@ function sumOfSquares(x: tf.Tensor): tf.Tensor {
 }
 
 /**
- * Scales gradients as torch.nn.utils.clip_grad_norm_: by max / (norm + 1e-6), and never up. The result holds new
- * tensors; the given ones stay the caller's.
- * @returns norms as well: that of each gradient, before
+ * Norms of gradients, and what to multiply all of them by so that their global norm stays within `max`, as
+ * torch.nn.utils.clip_grad_norm_: max / (norm + 1e-6), and never more than 1.
  */
-export function clipByGlobalNorm(
+export function clippingScale(
   gradients: Gradients,
   max: number,
-): { gradients: Gradients; norm: tf.Scalar; norms: tf.Tensor1D } {
+): { scale: tf.Scalar; norm: tf.Scalar; norms: tf.Tensor1D } {
   const norms = tf.tidy(() => tf.sqrt(tf.stack([...gradients.values()].map(sumOfSquares))) as tf.Tensor1D);
   const norm = tf.tidy(() => tf.sqrt(tf.sum(tf.square(norms))) as tf.Scalar);
-  const scale = tf.tidy(() => tf.minimum(tf.div(max, tf.add(norm, 1e-6)), 1));
-  const clipped = new Map([...gradients].map(([name, gradient]) => [name, tf.mul(gradient, scale)]));
-  scale.dispose();
-  return { gradients: clipped, norm, norms };
+  const scale = tf.tidy(() => tf.minimum(tf.div(max, tf.add(norm, 1e-6)), 1) as tf.Scalar);
+  return { scale, norm, norms };
 }
 
 /** Every number to -max..max, as torch.nn.utils.clip_grad_value_. The result holds new tensors. */

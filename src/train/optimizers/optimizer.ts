@@ -15,8 +15,11 @@ export interface Update {
 }
 
 export interface Optimizer {
-  /** Updates every variable that has a gradient; the gradients stay the caller's. */
-  step(gradients: Gradients, updateOf: (name: string) => Update): void;
+  /**
+   * Updates every variable that has a gradient; the gradients stay the caller's.
+   * @param scale what they are multiplied by first
+   */
+  step(gradients: Gradients, updateOf: (name: string) => Update, scale?: tf.Scalar): void;
   /** What it remembers, in the variables' own layout. */
   stateDict(): StateDict;
   /** Takes over everything, or nothing. @throws UserError when an entry is missing or has another shape */

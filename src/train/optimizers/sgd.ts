@@ -28,14 +28,15 @@ export class Sgd implements Optimizer {
     }
   }
 
-  step(gradients: Gradients, updateOf: (name: string) => Update): void {
+  step(gradients: Gradients, updateOf: (name: string) => Update, scale?: tf.Scalar): void {
     const { momentum, nesterov } = this.options;
     for (const [name, gradient] of gradients) {
       const { learningRate, weightDecay } = updateOf(name);
       const variable = this.variables.get(name)!;
       const direction = this.directions.get(name);
       tf.tidy(() => {
-        let g = weightDecay === 0 ? gradient : tf.add(gradient, tf.mul(variable, weightDecay));
+        let g = scale ? tf.mul(gradient, scale) : gradient;
+        if (weightDecay !== 0) g = tf.add(g, tf.mul(variable, weightDecay));
         if (direction) {
           direction.assign(tf.add(tf.mul(direction, momentum), g));
           g = nesterov ? tf.add(g, tf.mul(direction, momentum)) : direction;
