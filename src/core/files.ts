@@ -46,16 +46,23 @@ export function writeFileAtomic(path: string, data: string | Uint8Array): void {
 }
 
 /**
- * Replaces the directory `path` by one with exactly `files` (name to content). Everything is on the disk under a
+ * Replaces the directory `path` by one with exactly `files` (name to content, or to its parts). Everything is on the disk under a
  * temporary name before the old directory gives way; a process that dies between the two renames leaves what
  * `recoverDirectory` brings to an end.
  */
-export function writeDirectoryAtomic(path: string, files: Record<string, string | Uint8Array>): void {
+export function writeDirectoryAtomic(
+  path: string,
+  files: Record<string, string | Uint8Array | readonly Uint8Array[]>,
+): void {
   const temporary = temporaryName(path);
   try {
     mkdirSync(temporary, { recursive: true });
-    for (const [name, data] of Object.entries(files))
-      writeFileSync(join(temporary, name), data, { flush: true });
+    for (const [name, data] of Object.entries(files)) {
+      const file = join(temporary, name);
+      const parts = Array.isArray(data) ? (data as readonly Uint8Array[]) : [data as string | Uint8Array];
+      for (const part of parts) writeFileSync(file, part, { flag: 'a' });
+      sync(file);
+    }
     sync(temporary);
     const previous = `${temporary}${OLD}`;
     const replaces = existsSync(path);

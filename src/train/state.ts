@@ -9,7 +9,7 @@ import { z } from 'zod';
 import type { tf } from '../backend/index.js';
 import type { Config } from '../config/index.js';
 import { messageOf, UserError, writeDirectoryAtomic } from '../core/index.js';
-import { readSafetensors, writeSafetensors, type StateDict } from '../models/index.js';
+import { readSafetensors, safetensorsParts, type StateDict } from '../models/index.js';
 import type { TrainingData } from './data.js';
 import type { EpochEntry } from './journal.js';
 import type { StepLoss } from './losses.js';
@@ -101,7 +101,12 @@ interface Manifest extends Pick<TrainingState, 'position' | 'fingerprint' | 'bac
 }
 
 const weightFiles = ['model', 'optimizer'] as const;
-const sha256 = (data: Uint8Array): string => createHash('sha256').update(data).digest('hex');
+
+function sha256(parts: readonly Uint8Array[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest('hex');
+}
 
 /** @throws UserError where it cannot be written; the state before is still there then */
 export function saveState(
@@ -109,7 +114,7 @@ export function saveState(
   { position, fingerprint, backend, ...weights }: TrainingState,
 ): void {
   const files = Object.fromEntries(
-    weightFiles.map((name) => [`${name}.safetensors`, writeSafetensors(weights[name], { dtype: 'F32' })]),
+    weightFiles.map((name) => [`${name}.safetensors`, safetensorsParts(weights[name], { dtype: 'F32' })]),
   );
   const manifest: Manifest = {
     format: FORMAT,
@@ -141,7 +146,7 @@ export function loadState(output: string): TrainingState | undefined {
   const read = (name: string): StateDict => {
     const file = join(path, `${name}.safetensors`);
     if (!existsSync(file)) throw new UserError(`${path} is incomplete: ${name}.safetensors is missing`);
-    if (sha256(readFileSync(file)) !== manifest.sha256[`${name}.safetensors`]) {
+    if (sha256([readFileSync(file)]) !== manifest.sha256[`${name}.safetensors`]) {
       throw new UserError(`${file} is damaged: its SHA-256 is not the one in state.json`);
     }
     return readSafetensors(file).state;

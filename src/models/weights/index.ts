@@ -13,7 +13,7 @@ import { locateTensor } from './torch-tensors.js';
 import { openTorchZip, type TorchFile } from './torch-zip.js';
 
 export * from './published.js';
-export { readSafetensors, writeSafetensors } from './safetensors.js';
+export { readSafetensors, safetensorsParts, writeSafetensors } from './safetensors.js';
 export type { ElementArray } from './elements.js';
 
 /** What a file says of a tensor. */

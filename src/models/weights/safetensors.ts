@@ -161,11 +161,19 @@ function encode({ data }: StateEntry, dtype: 'F32' | 'F16', name: string): Uint8
   return new Uint8Array(half.buffer);
 }
 
-/** The bytes of a safetensors file with all tensors in one type. */
-export function writeSafetensors(
-  state: StateDict,
-  options: { dtype: 'F32' | 'F16'; metadata?: Record<string, string> },
-): Uint8Array {
+interface WriteOptions {
+  /** Of all tensors. */
+  dtype: 'F32' | 'F16';
+  metadata?: Record<string, string>;
+}
+
+/** The bytes of a safetensors file. */
+export function writeSafetensors(state: StateDict, options: WriteOptions): Uint8Array {
+  return Buffer.concat(safetensorsParts(state, options));
+}
+
+/** The same in parts that follow each other; those of float32 tensors are the tensors' own memory. */
+export function safetensorsParts(state: StateDict, options: WriteOptions): Uint8Array[] {
   const header: [string, unknown][] = options.metadata ? [['__metadata__', options.metadata]] : [];
   const parts: Uint8Array[] = [];
   let offset = 0;
@@ -181,5 +189,5 @@ export function writeSafetensors(
   const padded = Buffer.concat([json, Buffer.alloc((8 - (json.length % 8)) % 8, ' ')]);
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(padded.length));
-  return Buffer.concat([length, padded, ...parts]);
+  return [length, padded, ...parts];
 }

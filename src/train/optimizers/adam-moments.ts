@@ -63,7 +63,8 @@ class KernelMoments implements Moments {
   }
 
   read(): { m: Float32Array; v: Float32Array } {
-    return { m: this.m.dataSync<'float32'>().slice(), v: this.v.dataSync<'float32'>().slice() };
+    // Arrays of their own: these tensors were never made of one.
+    return { m: this.m.dataSync<'float32'>(), v: this.v.dataSync<'float32'>() };
   }
 
   write(m: tf.Tensor, v: tf.Tensor): void {
