@@ -19,7 +19,7 @@ namespace {
 void attend(TF_OpKernelContext* c) {
   const Input joint(c, 0, "joint"), bias(c, 1, "bias"), keys(c, 2, "keys"), features(c, 3, "features"),
       weight(c, 4, "weight");
-  const int64_t images = keys.expect({-1, -1, -1}).size(0), places = keys.size(1), units = keys.size(2);
+  const int64_t images = keys.expect({-1, -1, -1}).size(0), places = placesOf(keys), units = keys.size(2);
   features.expect({images, places, -1});
   const int64_t channels = features.size(2);
   const int64_t rows = joint.expect({-1, -1}).size(0), width = joint.size(1);
@@ -91,7 +91,7 @@ void attendGradient(TF_OpKernelContext* c) {
 // of a step is caption b.
 void keysGradient(TF_OpKernelContext* c) {
   const Input keys(c, 0, "keys"), negativeQuery(c, 1, "negative_query"), dScores(c, 2, "d_scores"), steps(c, 3, "rows");
-  const int64_t images = keys.expect({-1, -1, -1}).size(0), places = keys.size(1), units = keys.size(2);
+  const int64_t images = keys.expect({-1, -1, -1}).size(0), places = placesOf(keys), units = keys.size(2);
   const int64_t total = negativeQuery.expect({-1, units}).size(0);
   dScores.expect({total, places});
   std::vector<int64_t> begins;

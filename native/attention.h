@@ -5,9 +5,16 @@
 #include <cstdint>
 
 #include "activations.h"
+#include "kernel.h"
 #include "vector.h"
 
 namespace showtell {
+
+// Of keys (captions, places, units).
+inline int64_t placesOf(const Input& keys) {
+  if (keys.size(1) == 0) throw Invalid("keys have no places");
+  return keys.size(1);
+}
 
 struct SceneSize {
   int64_t places, units, channels;
@@ -19,7 +26,7 @@ inline float score(const float* key, const float* threshold, const float* weight
   Vector sums[kSums] = {};
   const auto add = [&](Vector& sum, int64_t a) {
     const Vector k = load(key + a), t = load(threshold + a);
-    sum += load(weight + a) * (k > t ? k : t);
+    sum += load(weight + a) * (k <= t ? t : k);  // what is not a number stays
   };
   int64_t a = 0;
   for (; a + kSums * kLanes <= units; a += kSums * kLanes) {
@@ -27,7 +34,7 @@ inline float score(const float* key, const float* threshold, const float* weight
   }
   for (; a + kLanes <= units; a += kLanes) add(sums[0], a);
   float sum = sumOf((sums[0] + sums[1]) + (sums[2] + sums[3]));
-  for (; a < units; a++) sum += weight[a] * (key[a] > threshold[a] ? key[a] : threshold[a]);
+  for (; a < units; a++) sum += weight[a] * (key[a] <= threshold[a] ? threshold[a] : key[a]);
   return sum;
 }
 

@@ -49,7 +49,7 @@ void forward(TF_OpKernelContext* c, Flags flags) {
       joint(c, 4, "joint"), bias(c, 5, "bias"), contextRows(c, 6, "context_rows"), h0(c, 7, "h"), c0(c, 8, "c"),
       rows(c, 9, "rows");
   const Precision precision = flags[kRounded] ? Precision::kBfloat16 : Precision::kFloat32;
-  const int64_t images = keys.expect({-1, -1, -1}).size(0), places = keys.size(1), units = keys.size(2);
+  const int64_t images = keys.expect({-1, -1, -1}).size(0), places = placesOf(keys), units = keys.size(2);
   const int64_t channels = features.expect({images, places, -1}).size(2);
   if (weight.count() != units) throw Invalid("weight has not one number for each unit");
   const int64_t hidden = h0.expect({images, -1}).size(1), gates = 4 * hidden, width = gates + units + channels;
@@ -104,7 +104,7 @@ void backward(TF_OpKernelContext* c, Flags flags) {
       alpha(c, 8, "alpha"), context(c, 9, "context"), beta(c, 10, "beta"), active(c, 11, "active"),
       tanhCell(c, 12, "tanh_cell"), cellBefore(c, 13, "cell_before"), rows(c, 14, "rows");
   const Precision precision = flags[kRounded] ? Precision::kBfloat16 : Precision::kFloat32;
-  const int64_t images = keys.expect({-1, -1, -1}).size(0), places = keys.size(1), units = keys.size(2);
+  const int64_t images = keys.expect({-1, -1, -1}).size(0), places = placesOf(keys), units = keys.size(2);
   const int64_t channels = features.expect({images, places, -1}).size(2);
   if (weight.count() != units) throw Invalid("weight has not one number for each unit");
   const int64_t total = dHidden.expect({-1, -1}).size(0), hidden = dHidden.size(1);

@@ -23,7 +23,7 @@ void attentionStep(TF_OpKernelContext* c, Flags flags) {
   const int64_t rows = h.expect({-1, -1}).size(0), hidden = h.size(1);
   cell.expect({rows, hidden});
   words.expect({rows});
-  const int64_t images = keys.expect({-1, -1, -1}).size(0), places = keys.size(1), units = keys.size(2);
+  const int64_t images = keys.expect({-1, -1, -1}).size(0), places = placesOf(keys), units = keys.size(2);
   features.expect({images, places, -1});
   const int64_t channels = features.size(2);
   if (images == 0 || rows % images != 0) throw Invalid("h has not the same number of rows for each image");

@@ -17,6 +17,7 @@ constexpr int64_t kAtOnce = 64;
 constexpr double kCost = 0.02;  // nanoseconds of a multiplication and addition
 
 int64_t sideOf(int64_t depth, int64_t channels) {
+  if (channels == 0) throw Invalid("x has no channels");
   for (int64_t side = 1; side * side * channels <= depth; side += 2) {
     if (side * side * channels == depth) return side;
   }

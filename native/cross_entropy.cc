@@ -37,7 +37,8 @@ float lossOf(float* x, int64_t words, int32_t target, float smoothing, bool grad
     x[target] -= 1.0f - smoothing;
   }
   const float wanted = smoothing > 0 ? (1.0f - smoothing) * own + smoothing / words * total : own;
-  return most + std::log(sum) - wanted;
+  // Differences first: the logits may be large.
+  return std::log(sum) - (wanted - most);
 }
 
 // Of logits = x weight + bias: the loss of each row, and the gradient of their sum.

@@ -6,9 +6,11 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace showtell {
 
@@ -122,6 +124,7 @@ class Pool {
     // In this order: who enters from now on finds the door closed, and leaves.
     open_ = false;
     for (Moment moment; inside_ > 0;) moment.pass();
+    if (std::exception_ptr failure = std::exchange(failure_, nullptr)) std::rethrow_exception(failure);
   }
 
  private:
@@ -131,7 +134,14 @@ class Pool {
       if (begin >= count_) return;
       const int64_t part = std::max<int64_t>(1, (count_ - begin) / (2 * threads()));
       if (!next_.compare_exchange_weak(begin, begin + part)) continue;
-      (*work_)(begin, begin + part);
+      try {
+        (*work_)(begin, begin + part);
+      } catch (...) {
+        // The caller throws the first one when all have left; nobody begins another part.
+        std::lock_guard<std::mutex> lock(mutex_);
+        if (!failure_) failure_ = std::current_exception();
+        next_ = count_;
+      }
       begin = next_;
     }
   }
@@ -162,6 +172,7 @@ class Pool {
   std::atomic<bool> open_{false};
   int64_t count_ = 0;
   const std::function<void(int64_t, int64_t)>* work_ = nullptr;
+  std::exception_ptr failure_;
 };
 
 // Never freed: its threads live as long as the process.

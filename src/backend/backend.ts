@@ -38,7 +38,10 @@ export interface BackendInfo {
 export interface BackendOptions {
   /** `auto` (default) is SHOWTELL_BACKEND where that is set, else the best that loads. */
   backend?: 'auto' | BackendName;
-  /** `bfloat16` lets the CPU's bfloat16 units do matrix products and convolutions; native only. */
+  /**
+   * `bfloat16` rounds the factors of the decoder's matrix products, and on CPUs with AMX of the convolutions that TensorFlow
+   * computes; native only.
+   */
   precision?: Precision;
   /**
    * CPU threads. Null or absent takes all cores, but one on WebAssembly: its threads wait for each other in loops,
@@ -79,7 +82,7 @@ export async function prepareBackend(options: BackendOptions = {}): Promise<Back
     }
     if (wanted === 'native') throw noNative(rejected);
   }
-  const wasm = await prepareWasm(options.threads, rejected);
+  const wasm = await prepareWasm(options, rejected);
   await activate(wasm);
   return wasm;
 }
@@ -153,7 +156,11 @@ function whyNoGpu(forCuda: boolean): string {
     : 'this runtime is for the CPU; `showtell setup --cuda` installs one for the NVIDIA GPU';
 }
 
-async function prepareWasm(wanted: number | null | undefined, rejected: Rejection[]): Promise<BackendInfo> {
+async function prepareWasm(
+  { threads: wanted, precision }: BackendOptions,
+  rejected: Rejection[],
+): Promise<BackendInfo> {
+  if (precision === 'bfloat16') rejected.push({ name: precision, why: 'WebAssembly computes in float32' });
   wasmThreads = wanted ?? 1;
   const { threads, why } = await loadWasm(wasmThreads);
   if (why) rejected.push({ name: 'several threads', why });

@@ -2,8 +2,8 @@
  * Matrix products in the precision that the backend was prepared for. With `bfloat16` both factors are rounded to bfloat16
  * (8 bits of precision) and multiplied with float32 sums; everything else stays float32. On CPUs our own kernel does that
  * (native/product.cc), by AVX-512's instruction for bfloat16 (VDPBF16PS) where there is one, else as float32. GPUs and CPUs with
- * AMX have units for it, which TensorFlow uses: their product is rounded once more, as by PyTorch's autocast. Without our
- * kernels other CPUs multiply the rounded factors as float32 as well. oneDNN's own switch for this
+ * AMX have units for it, which TensorFlow uses while training: their product is rounded once more, as by PyTorch's autocast. Without
+ * our kernels other CPUs multiply the rounded factors as float32 as well. oneDNN's own switch for this
  * (ONEDNN_DEFAULT_FPMATH_MODE) has an effect only where the CPU has AMX.
  */
 import { currentBackend, isNative } from './backend.js';
@@ -102,6 +102,21 @@ class KernelProducts implements MatrixProducts {
   }
 }
 
+/**
+ * x y + bias by our kernel, with a right factor that was laid out before.
+ * @param packed of `packFactor(y, transposeY, inBfloat16())`; absent: y is read as it lies
+ */
+export function kernelAffine(
+  x: tf.Tensor2D,
+  y: tf.Tensor2D,
+  bias: tf.Tensor,
+  packed: tf.Tensor = tf.zeros([0]),
+  transposeY = false,
+): tf.Tensor2D {
+  const flags = { transpose_x: false, transpose_y: transposeY, rounded: inBfloat16() };
+  return kernel('Product', [x, y, packed, bias], 1, flags)[0];
+}
+
 /** A right factor as our kernels read it. @param y (b, c), or (c, b) that is transposed */
 export function packFactor(y: tf.Tensor2D, transpose = false, bfloat16 = false): tf.Tensor {
   return kernel('Pack', [y], 1, { transpose, rounded: bfloat16 })[0];
@@ -157,7 +172,8 @@ interface NativeBackend {
 
 class Bfloat16Products extends SimpleProducts {
   private readonly backend = tf.backend() as unknown as NativeBackend;
-  private readonly rounded = new Map<object, number>();
+  /** By the factor's numbers and shape. */
+  private readonly rounded = new Map<object, Map<string, number>>();
 
   /** @param units whether the product is computed of bfloat16 numbers, or of float32 numbers that were rounded to it */
   constructor(private readonly units: boolean) {
@@ -180,7 +196,9 @@ class Bfloat16Products extends SimpleProducts {
   }
 
   private round(x: tf.Tensor2D): number {
-    const known = this.rounded.get(x.dataId);
+    let views = this.rounded.get(x.dataId);
+    if (!views) this.rounded.set(x.dataId, (views = new Map<string, number>()));
+    const known = views.get(x.shape.join());
     if (known !== undefined) return known;
     let { id } = this.cast(this.backend.getInputTensorIds([x])[0], FLOAT, BFLOAT16);
     if (!this.units) {
@@ -188,7 +206,7 @@ class Bfloat16Products extends SimpleProducts {
       this.backend.binding.deleteTensor(id);
       id = widened.id;
     }
-    this.rounded.set(x.dataId, id);
+    views.set(x.shape.join(), id);
     return id;
   }
 
@@ -203,7 +221,9 @@ class Bfloat16Products extends SimpleProducts {
   }
 
   override dispose(): void {
-    for (const id of this.rounded.values()) this.backend.binding.deleteTensor(id);
+    for (const views of this.rounded.values()) {
+      for (const id of views.values()) this.backend.binding.deleteTensor(id);
+    }
     this.rounded.clear();
   }
 }

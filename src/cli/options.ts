@@ -147,7 +147,8 @@ export const inferenceOptions = {
   precision: {
     choices: ['float32', 'bfloat16'] as const,
     default: 'float32' as const,
-    describe: "bfloat16 rounds the factors of the decoder's matrix products: faster on CPUs that have it",
+    describe:
+      "bfloat16 rounds the factors of the decoder's matrix products (native only): faster on CPUs that have it",
   },
 } as const;
 

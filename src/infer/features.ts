@@ -1,7 +1,7 @@
 /** From images to what a decoder takes: through a feature store on disk, or by encoding pixels when asked. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { byteTensor, floatsFromBytes, hasKernels, kernel, tf } from '../backend/index.js';
+import { byteTensor, floatsFromBytes, hasKernels, inBfloat16, kernel, tf } from '../backend/index.js';
 import type { Config } from '../config/index.js';
 import type { Log } from '../core/index.js';
 import { FeatureStore, imageSize, type ImageNames, type Team } from '../data/index.js';
@@ -106,6 +106,7 @@ export function openFeatureStore(options: {
       stage,
       kind,
       image: config.image,
+      ...(inBfloat16() && { precision: 'bfloat16' }),
     },
     images,
     imageSet,

@@ -7,7 +7,7 @@ import type { ModelResult } from './schemas.js';
 export interface LoadRequest {
   type: 'load';
   models: { id: string; directory: string }[];
-  device: Pick<BackendOptions, 'backend'>;
+  device: Pick<BackendOptions, 'backend' | 'precision'>;
 }
 
 export interface BatchRequest {

@@ -11,7 +11,7 @@ import type { ModelResult } from './schemas.js';
 
 export interface ModelProcessOptions {
   models: { id: string; directory: string }[];
-  device: Pick<BackendOptions, 'backend'>;
+  device: Pick<BackendOptions, 'backend' | 'precision'>;
   log: Log;
   /** Told of every start after the first. */
   onRestart?: () => void;

@@ -53,7 +53,7 @@ export const defaultLimits: ServiceLimits = {
 export interface ServiceOptions {
   /** Directories of checkpoints; the last part of each is the model's id. */
   checkpoints: readonly string[];
-  device?: Pick<BackendOptions, 'backend'>;
+  device?: Pick<BackendOptions, 'backend' | 'precision'>;
   /** Most photos captioned together, 16 by default. */
   batchSize?: number;
   /** How long a photo waits for others while nothing is computed, milliseconds, 5 by default. */

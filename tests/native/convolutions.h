@@ -106,7 +106,12 @@ static void convolutions() {
   TF_OpKernelContext context{added, {}, ""};
   known().at("ShowtellInvertedResidualRelu").run({"residual"}, &context);
   if (context.failure.find("cannot be added") == std::string::npos) fail("a residual of another shape was added");
-  run("ShowtellNormalize", {floats({5, 9}), floats({3}), floats({3})});
+  Given pixels{{5, 9}, std::vector<uint32_t>(12, 0x00ff7f01)};  // 48 bytes, of which 45 count
+  const auto normalized = run("ShowtellNormalize", {pixels, numbers({0, 0, 0}), numbers({1, 1, 1})});
+  const float expected[4] = {1 / 255.0f, 127 / 255.0f, 1, 0};
+  for (int i = 0; i < 45; i++) {
+    if (numberOf(normalized.at(0).data[i]) != expected[i % 4]) fail("ShowtellNormalize computes something else");
+  }
   refuses("ShowtellNormalize", {floats({5, 8}), floats({3}), floats({3})}, "pixels");
   refuses("ShowtellNormalize", {floats({5, 9}), floats({4}), floats({3})}, "mean");
 }

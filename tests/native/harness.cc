@@ -159,6 +159,7 @@ int main() {
   }
   multiplies(3, 1700, 50);   // deeper than one block of x
   multiplies(1030, 9, 20);   // more rows than are laid out at once
+  multiplies(1100, 800, 70);  // both, and enough work for several threads
   std::printf("ok\n");
   return 0;
 }

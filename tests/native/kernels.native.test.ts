@@ -11,7 +11,12 @@ import {
 } from '../../src/backend/index.js';
 import { bestContinuations, likeliest } from '../../src/infer/decoding/continuations.js';
 import { activations, type Activation } from '../../src/models/layers/index.js';
-import { createDecoder, type Decoder, type DecoderConfig } from '../../src/models/decoders/index.js';
+import {
+  createDecoder,
+  type Decoder,
+  type DecoderConfig,
+  type GradientListener,
+} from '../../src/models/decoders/index.js';
 
 const configs: Record<string, DecoderConfig> = {
   lstm: { type: 'lstm', embedding: 9, hidden: 13, layers: 2, dropout: 0.3, outputDropout: 0.3 },
@@ -51,11 +56,22 @@ await describeNative(() => {
       const lengths = Int32Array.of(7, 7, 4, 1);
       const ids = Int32Array.from({ length: 28 }, (_, i) => 4 + ((i * 17) % 60));
       const batch = { size: 4, steps: 7, inputs: ids, targets: ids.map((id) => id + 1), lengths };
-      const run = () =>
-        decoder.lossAndGradients(features(4), batch, { training: true, seed: 5, featureGradient: true });
+      const run = (listener?: GradientListener) =>
+        decoder.lossAndGradients(features(4), batch, {
+          ...{ training: true, seed: 5, featureGradient: true, listener },
+        });
       const [own, plain] = [run(), withoutKernels(run)];
       expectAlike(own.loss, plain.loss, 'loss');
       expectAlike(own.features!, plain.features!, 'features');
+      // Step by step where somebody listens.
+      const heard = new Set<string>();
+      const listener = { complete: (name: string) => void heard.add(name), meanwhile: () => undefined };
+      const stepwise = run(listener);
+      expectAlike(stepwise.loss, own.loss, 'loss step by step');
+      for (const [name, gradient] of own.gradients) {
+        if (name !== 'attention.full_attn.bias') expectAlike(stepwise.gradients.get(name)!, gradient, name);
+      }
+      expect([...heard].sort()).toEqual([...own.gradients.keys()].sort());
       expect([...own.gradients.keys()]).toEqual([...plain.gradients.keys()]);
       for (const [name, gradient] of own.gradients) {
         if (name === 'attention.full_attn.bias') continue; // zero

@@ -34,6 +34,8 @@ export interface OutputSettings {
   search: Record<string, unknown>;
   format: RowFormat;
   rowsPerShard: number;
+  /** Of the decoder's products, where it is not float32. */
+  precision?: 'bfloat16';
 }
 
 export interface ShardCounts {

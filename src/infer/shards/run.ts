@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
-import type { BackendOptions } from '../../backend/index.js';
+import { inBfloat16, type BackendOptions } from '../../backend/index.js';
 import { compiledScript, silentLog, ThreadPool, UserError, type Lock, type Log } from '../../core/index.js';
 import { prefetch } from '../../data/index.js';
 import { Captioner, defaultBatch } from '../captioner.js';
@@ -104,6 +104,7 @@ function settingsOf(
     search: { ...resolveSearch(search), bannedWords, prefix },
     format,
     rowsPerShard,
+    ...(inBfloat16() && { precision: 'bfloat16' as const }),
   };
 }
 

@@ -1,13 +1,13 @@
 /** Arithmetic that steps and sequences share. */
-import { hasKernels, keptNumbers, matrixProducts, tf } from '../../backend/index.js';
+import { hasKernels, kernelAffine, keptNumbers, tf } from '../../backend/index.js';
 
-/** x W + b: (B, in) -> (B, out); has no gradient of its own. */
-export function linear(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor2D {
-  if (!hasKernels()) return tf.add(tf.matMul(x as tf.Tensor2D, weight as tf.Tensor2D), bias);
-  const products = matrixProducts();
-  const y = products.affine(x as tf.Tensor2D, weight as tf.Tensor2D, bias);
-  products.dispose();
-  return y;
+/**
+ * x W + b: (B, in) -> (B, out); has no gradient of its own.
+ * @param packed the weight as our kernels read it (products.ts), where it is there
+ */
+export function linear(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor, packed?: tf.Tensor): tf.Tensor2D {
+  const [left, right] = [x as tf.Tensor2D, weight as tf.Tensor2D];
+  return hasKernels() ? kernelAffine(left, right, bias, packed) : tf.add(tf.matMul(left, right), bias);
 }
 
 /**

@@ -134,79 +134,82 @@ export function lstmSequence(
       : null;
 
   const products = matrixProducts();
-  const result = tf.tidy(() => {
-    const image = projected ? products.affine(features, p('project.weight'), p('project.bias')) : features; // (B, E)
-    const first = wordVectors(p('embed.weight'), packed, config.embeddingDropout, dropoutSeed, image);
-    const traces: LayerTrace[] = [];
-    const masks: (tf.Tensor2D | null)[] = [];
-    const outputs: tf.Tensor2D[] = []; // (M, H) each
-    for (let k = 0; k < layers; k++) {
-      const weight = layer(k)('weight_ih');
-      const gates = k === 0 ? first.times(products, weight) : products.matMul(outputs[k - 1], weight);
-      const { output, trace } = layerForward(products, layer(k), gates, rows, packed.filling);
-      traces.push(trace);
-      masks.push(k < layers - 1 ? drop(dropout, `layer.${k}`, true) : null);
-      outputs.push(masks[k] ? tf.mul(output, masks[k]!) : output);
-    }
-    const top = outputs[layers - 1];
-    const projection = projectionLoss(
-      products,
-      rowsBetween(top, size, top.shape[0]), // (N, H)
-      drop(outputDropout, 'output', false),
-      projectionWeight(p, 'linear', config.tieWeights),
-      p('linear.bias'),
-      packed,
-      request,
-    );
-    if (!wanted) return { loss: projection.loss, gradients: {} };
-
-    mark('backward');
-    const gradients = new CompleteGradients(request.listener);
-    gradients.add(projectionGradients('linear', projection, config.tieWeights));
-    let dx: tf.Tensor2D = tf.pad(projection.dHidden!, [
-      [size, 0],
-      [0, 0],
-    ]); // (M, H): the image's output is not scored
-    for (let k = layers - 1; k >= 0; k--) {
-      const dOutput: tf.Tensor2D = masks[k] ? tf.mul(dx, masks[k]!) : dx;
-      const back = layerBackward(
-        products,
-        layer(k),
-        traces[k],
-        rows,
-        packed.filling,
-        dOutput,
-        request.listener,
-      );
-      const add = (own: Record<string, tf.Tensor>) =>
-        gradients.add(
-          Object.fromEntries(
-            Object.entries(own).map(([name, gradient]) => [`lstm_cell.${name}_l${k}`, gradient]),
-          ),
-        );
-      add(back.gradients);
-      const weight = layer(k)('weight_ih');
-      if (k > 0) {
-        add({ weight_ih: products.matMul(outputs[k - 1], back.dGates, true) });
-        dx = products.matMul(back.dGates, weight, false, true);
-      } else {
-        const own = first.gradients(products, weight, back.dGates);
-        add({ weight_ih: own.weight });
-        gradients.add({ 'embed.weight': tableGradient(projection, own.table, config.tieWeights) });
-        dx = own.before!;
+  try {
+    const result = tf.tidy(() => {
+      const image = projected ? products.affine(features, p('project.weight'), p('project.bias')) : features; // (B, E)
+      const first = wordVectors(p('embed.weight'), packed, config.embeddingDropout, dropoutSeed, image);
+      const traces: LayerTrace[] = [];
+      const masks: (tf.Tensor2D | null)[] = [];
+      const outputs: tf.Tensor2D[] = []; // (M, H) each
+      for (let k = 0; k < layers; k++) {
+        const weight = layer(k)('weight_ih');
+        const gates = k === 0 ? first.times(products, weight) : products.matMul(outputs[k - 1], weight);
+        const { output, trace } = layerForward(products, layer(k), gates, rows, packed.filling);
+        traces.push(trace);
+        masks.push(k < layers - 1 ? drop(dropout, `layer.${k}`, true) : null);
+        outputs.push(masks[k] ? tf.mul(output, masks[k]!) : output);
       }
-    }
-    const dImage = dx; // (B, E)
-    if (projected) {
-      gradients.add({
-        'project.weight': products.matMul(features, dImage, true),
-        'project.bias': tf.sum(dImage, 0),
-      });
-    }
-    if (!featureGradient) return { loss: projection.loss, gradients: gradients.byName };
-    const dFeatures = projected ? products.matMul(dImage, p('project.weight'), false, true) : dImage;
-    return { loss: projection.loss, gradients: gradients.byName, features: dFeatures };
-  }) as { loss: tf.Scalar; gradients: Record<string, tf.Tensor>; features?: tf.Tensor };
-  products.dispose();
-  return { ...result, gradients: new Map(Object.entries(result.gradients)) };
+      const top = outputs[layers - 1];
+      const projection = projectionLoss(
+        products,
+        rowsBetween(top, size, top.shape[0]), // (N, H)
+        drop(outputDropout, 'output', false),
+        projectionWeight(p, 'linear', config.tieWeights),
+        p('linear.bias'),
+        packed,
+        request,
+      );
+      if (!wanted) return { loss: projection.loss, gradients: {} };
+
+      mark('backward');
+      const gradients = new CompleteGradients(request.listener);
+      gradients.add(projectionGradients('linear', projection, config.tieWeights));
+      let dx: tf.Tensor2D = tf.pad(projection.dHidden!, [
+        [size, 0],
+        [0, 0],
+      ]); // (M, H): the image's output is not scored
+      for (let k = layers - 1; k >= 0; k--) {
+        const dOutput: tf.Tensor2D = masks[k] ? tf.mul(dx, masks[k]!) : dx;
+        const back = layerBackward(
+          products,
+          layer(k),
+          traces[k],
+          rows,
+          packed.filling,
+          dOutput,
+          request.listener,
+        );
+        const add = (own: Record<string, tf.Tensor>) =>
+          gradients.add(
+            Object.fromEntries(
+              Object.entries(own).map(([name, gradient]) => [`lstm_cell.${name}_l${k}`, gradient]),
+            ),
+          );
+        add(back.gradients);
+        const weight = layer(k)('weight_ih');
+        if (k > 0) {
+          add({ weight_ih: products.matMul(outputs[k - 1], back.dGates, true) });
+          dx = products.matMul(back.dGates, weight, false, true);
+        } else {
+          const own = first.gradients(products, weight, back.dGates);
+          add({ weight_ih: own.weight });
+          gradients.add({ 'embed.weight': tableGradient(projection, own.table, config.tieWeights) });
+          dx = own.before!;
+        }
+      }
+      const dImage = dx; // (B, E)
+      if (projected) {
+        gradients.add({
+          'project.weight': products.matMul(features, dImage, true),
+          'project.bias': tf.sum(dImage, 0),
+        });
+      }
+      if (!featureGradient) return { loss: projection.loss, gradients: gradients.byName };
+      const dFeatures = projected ? products.matMul(dImage, p('project.weight'), false, true) : dImage;
+      return { loss: projection.loss, gradients: gradients.byName, features: dFeatures };
+    }) as { loss: tf.Scalar; gradients: Record<string, tf.Tensor>; features?: tf.Tensor };
+    return { ...result, gradients: new Map(Object.entries(result.gradients)) };
+  } finally {
+    products.dispose();
+  }
 }

@@ -4,9 +4,10 @@
  * layers, dropout between them) and `linear`. An image feature of another size than the word vectors first passes
  * `project`, a linear layer that exists only then. What the network says after the image alone is never scored.
  */
-import { tf } from '../../backend/index.js';
+import { hasKernels, inBfloat16, kernelAffine, packFactor, tf } from '../../backend/index.js';
 import { BaseDecoder, type Lookup } from './base.js';
 import { linear } from './cells.js';
+import { Derived } from './derived.js';
 import { cellForward } from './lstm-cell.js';
 import { lstmSequence } from './lstm-sequence.js';
 import { embeddingSpec, linearSpecs, lstmSpecs, Parameters, projectionSpecs } from './parameters.js';
@@ -64,16 +65,52 @@ export class LstmDecoder extends BaseDecoder {
     });
   }
 
+  /** As our kernels multiply by them: laid out, and rounded, once until they change. */
+  private readonly packed = new Derived(
+    () => this.parameters.variables.values(),
+    () => {
+      const names = Array.from({ length: this.config.layers }, (_, k) => [
+        `lstm_cell.weight_ih_l${k}`,
+        `lstm_cell.weight_hh_l${k}`,
+      ]).flat();
+      const p = (name: string) => this.parameters.get(name) as tf.Tensor as tf.Tensor2D;
+      const pack = (name: string, transposed = false) => packFactor(p(name), transposed, inBfloat16());
+      const packed: Record<string, tf.Tensor> = {
+        ...Object.fromEntries(names.map((name) => [name, pack(name)])),
+        projection: this.config.tieWeights ? pack('embed.weight', true) : pack('linear.weight'),
+      };
+      return packed;
+    },
+  );
+
+  protected override logits(layer: string, h: tf.Tensor2D): tf.Tensor2D {
+    if (!hasKernels()) return super.logits(layer, h);
+    const p = (name: string) => this.parameters.get(name) as tf.Tensor as tf.Tensor2D;
+    const { tieWeights } = this.config;
+    const weight = p(tieWeights ? 'embed.weight' : `${layer}.weight`);
+    return kernelAffine(h, weight, p(`${layer}.bias`), this.packed.get().projection, tieWeights);
+  }
+
+  override dispose(): void {
+    super.dispose();
+    this.packed.dispose();
+  }
+
   /** One time step of all layers. @param input (B, E) */
   private advance(state: DecoderState, input: tf.Tensor2D): DecoderState {
     const next: DecoderState = { tensors: {}, images: {} };
     const none: tf.Tensor1D = tf.zeros([4 * this.config.hidden]);
+    const packed = hasKernels() ? this.packed.get() : undefined;
     let x = input;
     for (let k = 0; k < this.config.layers; k++) {
-      const p = (name: string) => this.parameters.get(`lstm_cell.${name}_l${k}`);
+      const times = (x: tf.Tensor, kind: 'ih' | 'hh') => {
+        const name = `lstm_cell.weight_${kind}_l${k}`;
+        const bias = this.parameters.get(`lstm_cell.bias_${kind}_l${k}`);
+        return linear(x, this.parameters.get(name), bias, packed?.[name]);
+      };
       const terms = {
-        words: linear(x, p('weight_ih'), p('bias_ih')), // (B, 4H)
-        state: linear(state.tensors[`h${k}`], p('weight_hh'), p('bias_hh')), // (B, 4H)
+        words: times(x, 'ih'), // (B, 4H)
+        state: times(state.tensors[`h${k}`], 'hh'), // (B, 4H)
         bias: none,
       };
       const { h, c } = cellForward(terms, state.tensors[`c${k}`] as tf.Tensor2D);

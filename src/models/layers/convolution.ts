@@ -137,7 +137,7 @@ export function convolution(parameters: EncoderParameters, spec: ConvolutionSpec
   const plain = (x: tf.Tensor4D) =>
     tf.tidy(() => biased(convolve(x, folded.kernel), folded.bias, activation));
   if (!hasKernels()) return plain;
-  const own = !depthwise && (kernel === 1 || inputs <= FEW_CHANNELS);
+  const own = !depthwise && stride <= 2 && (kernel === 1 || inputs <= FEW_CHANNELS);
   const packed = tf.tidy(() =>
     own ? packFactor(tf.reshape(folded.kernel, [kernel * kernel * inputs, outputs])) : tf.zeros([0]),
   );

@@ -3,6 +3,7 @@
  * channels, a depthwise one, squeeze-and-excitation (Hu et al. 2018), a 1x1 convolution without an activation, and x added.
  */
 import { hasKernels, kernel, tf } from '../../backend/index.js';
+import type { Activation } from './activations.js';
 import { kernelName, type Convolution, type Layer } from './convolution.js';
 import type { EncoderParameters } from './parameters.js';
 
@@ -40,7 +41,16 @@ function frozenBlock(
   { expand, depthwise, squeeze, project, residual }: InvertedResidual,
 ): Layer | undefined {
   const { frozen } = depthwise;
-  if (!frozen || !project.frozen) return undefined;
+  if (!frozen || !project.frozen || frozen.stride > 2) return undefined;
+  // What the kernel has built in.
+  const wanted: [Convolution | undefined, Activation][] = [
+    [expand, frozen.activation],
+    [squeeze?.fc1, 'Relu'],
+    [squeeze?.fc2, 'HardSigmoid'],
+    [project, 'None'],
+  ];
+  if (wanted.some(([part, activation]) => part?.frozen && part.frozen.activation !== activation))
+    return undefined;
   const none = parameters.keep(tf.zeros([0]));
   const packed = (convolution?: Convolution): tf.Tensor[] =>
     convolution?.frozen ? [convolution.frozen.packed, convolution.frozen.bias] : [none, none];

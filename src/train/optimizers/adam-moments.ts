@@ -68,9 +68,10 @@ class KernelMoments implements Moments {
   }
 
   write(m: tf.Tensor, v: tf.Tensor): void {
-    this.dispose();
     // Sums, as clones would share memory.
-    [this.m, this.v] = [tf.keep(tf.add(m, 0)), tf.keep(tf.add(v, 0))];
+    const next = [tf.keep(tf.add(m, 0)), tf.keep(tf.add(v, 0))];
+    this.dispose();
+    [this.m, this.v] = next;
   }
 
   dispose(): void {
