@@ -16,7 +16,7 @@ export const deviceSchema = z
       .enum(['float32', 'bfloat16'])
       .default('float32')
       .describe(
-        'bfloat16 rounds the factors of matrix products on native TensorFlow; faster on GPUs and with AMX',
+        'bfloat16 rounds the factors of matrix products on native TensorFlow; faster on GPUs, with AMX and AVX-512 bfloat16',
       ),
     threads: count
       .nullable()
