@@ -148,7 +148,7 @@ export const inferenceOptions = {
     choices: ['float32', 'bfloat16'] as const,
     default: 'float32' as const,
     describe:
-      "bfloat16 rounds the factors of the decoder's matrix products (native only): faster on CPUs that have it",
+      "bfloat16 rounds the factors of the decoder's matrix products (by showtell's kernels): faster on CPUs that have it",
   },
 } as const;
 

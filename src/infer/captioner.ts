@@ -1,11 +1,12 @@
 /** A checkpoint that captions image files. */
-import { prepareBackend, type BackendOptions } from '../backend/index.js';
+import type { BackendOptions } from '../backend/index.js';
 import { loadCheckpoint, type Checkpoint } from '../checkpoint/index.js';
 import { UserError } from '../core/index.js';
 import { imageSize, prefetch, stackPixels } from '../data/index.js';
 import { seenRegion, type AttendedCaption, type Size } from './attention/index.js';
 import { captionOf } from './captions.js';
 import { decode, resolveSearch, type DecodedCaption, type DecodeOptions } from './decoding/index.js';
+import { prepareInference } from './device.js';
 import { encodePixels } from './features.js';
 import { prepareImage, type PreparedImage } from './prepare.js';
 import { inVocabulary, type CaptionSearch } from './search.js';
@@ -32,7 +33,7 @@ export class Captioner {
    * @throws UserError that names what is wrong with the checkpoint
    */
   static async load(directory: string, device: BackendOptions = {}): Promise<Captioner> {
-    await prepareBackend(device);
+    await prepareInference(device);
     return new Captioner(loadCheckpoint(directory));
   }
 

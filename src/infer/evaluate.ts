@@ -1,5 +1,5 @@
 /** Free-running captions of a split, their scores, and the protocol that the numbers belong to. */
-import { prepareBackend, type BackendOptions } from '../backend/index.js';
+import { inBfloat16, type BackendOptions } from '../backend/index.js';
 import { loadCheckpoint, readCheckpointConfig, type Checkpoint } from '../checkpoint/index.js';
 import { cacheDirectory, silentLog, UserError, type Log } from '../core/index.js';
 import { readSplit, tokenize, UNK, type CaptionedImage, type SplitName } from '../data/index.js';
@@ -18,6 +18,7 @@ import {
 import type { Meteor, Tokens } from '../metrics/index.js';
 import { captionFeatures } from './captions.js';
 import { resolveSearch } from './decoding/index.js';
+import { prepareInference } from './device.js';
 import { openFeatureStore, storeSource } from './features.js';
 import { describeCaptionSearch, inVocabulary, type CaptionSearch } from './search.js';
 
@@ -58,7 +59,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const search = { maxWords: config.validation.maxWords, ...options.search };
   resolveSearch(search);
   const images = await readSplit(config.data, split, log);
-  await prepareBackend(options.device);
+  await prepareInference(options.device);
   const checkpoint = loadCheckpoint(directory);
   try {
     const { present, captions } = await captionSplit({ ...checkpoint, config }, images, search, options);
@@ -79,7 +80,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
           checkpoint: directory,
           sha256: checkpoint.hash,
           split,
-          decoding: describeCaptionSearch(search),
+          decoding: `${describeCaptionSearch(search)}${inBfloat16() ? ', bfloat16' : ''}`,
           unreadable: images.length - present.length,
         },
         files: null,

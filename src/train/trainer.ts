@@ -75,6 +75,11 @@ export async function train(config: Config, options: TrainOptions = {}): Promise
     const backend = await prepareBackend({ ...config.device, threads });
     const together = world.size > 1 ? `, ${world.size} processes` : '';
     log.info(`training ${config.name} on ${backend.name} (${backend.device})${together}`);
+    if (config.device.precision !== backend.precision) {
+      log.warn(
+        `device.precision: ${config.device.precision} is not for ${backend.name}; ${backend.precision} is computed`,
+      );
+    }
     const data = await prepareTraining(config, {
       ...options.weights,
       log,
