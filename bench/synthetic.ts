@@ -39,7 +39,7 @@ export function targetLengths(): number[] {
 
 /**
  * Draws words as often as people use them, by the law of Zipf and Mandelbrot: the word of rank r with a probability that
- * falls as (r + 1)^-1.2. So 100 captions have about as many words that differ as those of Flickr8k, 370 (378 there).
+ * falls as (r + 1)^-1.2. So captions repeat few words often, as people's do.
  */
 export function wordDrawing(vocabulary: number, random: Random): () => number {
   const sums = new Float64Array(vocabulary - specialWords.length);

@@ -5,10 +5,10 @@
 // M = [K > -q], R = sum over places of de M, S = sum over steps of de M.
 
 #include <cstring>
-#include <vector>
 
 #include "attention.h"
 #include "kernel.h"
+#include "steps.h"
 #include "vector.h"
 
 namespace showtell {
@@ -48,9 +48,7 @@ void attend(TF_OpKernelContext* c) {
   });
 }
 
-// Backward of `attend` for the first n captions, one of each image:
-//   db = sigmoid backward(dz context),  dcontext = dz beta,  dalpha = dcontext X' + what else wants other weights,  de = alpha (dalpha - alpha . dalpha),
-//   R = sum over places of de M;  djoint = [dgates | w R | db]
+// Backward of `attend` for the first n captions, one of each image (attention.h); djoint = [dgates | w R | db].
 void attendGradient(TF_OpKernelContext* c) {
   const Input dz(c, 0, "dz"), dGates(c, 1, "d_gates"), keys(c, 2, "keys"), features(c, 3, "features"),
       weight(c, 4, "weight"), negativeQuery(c, 5, "negative_query"), alpha(c, 6, "alpha"),
@@ -94,28 +92,18 @@ void keysGradient(TF_OpKernelContext* c) {
   const int64_t images = keys.expect({-1, -1, -1}).size(0), places = placesOf(keys), units = keys.size(2);
   const int64_t total = negativeQuery.expect({-1, units}).size(0);
   dScores.expect({total, places});
-  std::vector<int64_t> begins;
-  const int32_t* rows = steps.integers();
-  int64_t next = 0;
-  for (int64_t t = 0; t < steps.expect({-1}).size(0); t++) {
-    if (rows[t] < 0 || rows[t] > images || (t > 0 && rows[t] > rows[t - 1])) {
-      throw Invalid("rows must fall from step to step, and not be above the number of images");
-    }
-    begins.push_back(next);
-    next += rows[t];
-  }
-  if (next > total) throw Invalid("rows add up to more than there are queries");
+  const Steps packed = stepsOf(steps, images, total);
 
   float* S = output(c, 0, {images, places, units});
   const float *k = keys.floats(), *nq = negativeQuery.floats(), *de = dScores.floats();
-  parallel(images, 0.1 * places * units * begins.size(), [&](int64_t begin, int64_t end) {
+  parallel(images, 0.1 * places * units * packed.rows.size(), [&](int64_t begin, int64_t end) {
     for (int64_t image = begin; image < end; image++) {
       for (int64_t p = 0; p < places; p++) {
         const float* key = k + (image * places + p) * units;
         float* sum = S + (image * places + p) * units;
         std::memset(sum, 0, units * sizeof(float));
-        for (size_t t = 0; t < begins.size() && image < rows[t]; t++) {
-          const int64_t row = begins[t] + image;
+        for (size_t t = 0; t < packed.rows.size() && image < packed.rows[t]; t++) {
+          const int64_t row = packed.begins[t] + image;
           const float d = de[row * places + p];
           const float* threshold = nq + row * units;
           for (int64_t a = 0; a < units; a++) sum[a] += key[a] > threshold[a] ? d : 0.0f;

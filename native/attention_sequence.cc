@@ -10,32 +10,12 @@
 #include "kernel.h"
 #include "lstm.h"
 #include "product.h"
+#include "steps.h"
 
 namespace showtell {
 namespace {
 
 enum Flag { kRounded };
-
-struct Steps {
-  std::vector<int64_t> rows, begins;
-  int64_t words = 0;
-};
-
-Steps stepsOf(const Input& rows, int64_t images, int64_t total) {
-  Steps steps;
-  for (int64_t t = 0; t < rows.expect({-1}).size(0); t++) {
-    const int64_t n = rows.integers()[t];
-    if (n < 1 || n > images || (t > 0 && n > steps.rows.back())) {
-      throw Invalid("rows must fall from step to step, and be within 1 and the number of images");
-    }
-    steps.rows.push_back(n);
-    steps.begins.push_back(steps.words);
-    steps.words += n;
-  }
-  if (steps.words > total) throw Invalid("rows add up to more than there are words");
-  if (steps.rows.empty() || steps.rows[0] != images) throw Invalid("rows must begin with the number of images");
-  return steps;
-}
 
 // An output of rows of words, zero behind the last one.
 float* rowsOfWords(TF_OpKernelContext* c, int index, int64_t total, int64_t words, int64_t width) {
@@ -59,6 +39,7 @@ void forward(TF_OpKernelContext* c, Flags flags) {
   joint.expect({panelsOf(width), depthOf(precision, hidden), panelWidth()});
   contextRows.expect({panelsOf(gates), depthOf(precision, channels), panelWidth()});
   const Steps steps = stepsOf(rows, images, total);
+  if (steps.rows.empty() || steps.rows[0] != images) throw Invalid("rows must begin with the number of images");
 
   const auto out = [&](int index, int64_t size) { return rowsOfWords(c, index, total, steps.words, size); };
   float *h = out(0, hidden), *before = out(1, hidden), *negativeQuery = out(2, units), *alpha = out(3, places),
@@ -122,6 +103,7 @@ void backward(TF_OpKernelContext* c, Flags flags) {
   const bool more = dAlpha.expect({-1, places}).size(0) > 0;
   if (more) dAlpha.expect({images, places});
   const Steps steps = stepsOf(rows, images, total);
+  if (steps.rows.empty() || steps.rows[0] != images) throw Invalid("rows must begin with the number of images");
 
   const auto out = [&](int index, int64_t size) { return rowsOfWords(c, index, total, steps.words, size); };
   float *dJoint = out(0, width), *dGates = out(1, gates), *R = out(2, units), *dContext = out(3, channels),

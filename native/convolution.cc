@@ -24,23 +24,21 @@ int64_t sideOf(int64_t depth, int64_t channels) {
   throw Invalid("packed is not that of a convolution of x");
 }
 
-// x: (B, H, W, C), packed: the kernel (K K C, O), bias: (O), residual: what is added before the activation, or no numbers.
+// x: (B, H, W, C), packed: the kernel (K K C, O), bias: (O).
 // With `halved` every second row and column of the result.
 template <Activation A>
 void convolution(TF_OpKernelContext* c, Flags flags) {
-  const Input x(c, 0, "x"), packed(c, 1, "packed"), bias(c, 2, "bias"), residual(c, 3, "residual");
+  const Input x(c, 0, "x"), packed(c, 1, "packed"), bias(c, 2, "bias");
   const int64_t images = x.expect({-1, -1, -1, -1}).size(0), height = x.size(1), width = x.size(2), channels = x.size(3);
   const int64_t columns = bias.expect({-1}).size(0);
   const int64_t depth = packed.expect({panelsOf(columns), -1, panelWidth()}).size(1);
   const int64_t side = sideOf(depth, channels), border = (side - 1) / 2, stride = flags[kHalved] ? 2 : 1;
   const int64_t rows = (height + stride - 1) / stride, places = (width + stride - 1) / stride;
-  if (residual.count() > 0) residual.expect({images, rows, places, columns});
   float* y = output(c, 0, {images, rows, places, columns});
-  const float* added = residual.count() > 0 ? residual.floats() : nullptr;
   const Weights weights{packed.floats(), bias.floats(), columns};
   const auto resultAt = [&](int64_t place) {
     const int64_t at = place * columns;
-    return Result{y + at, columns, added ? added + at : nullptr, A, false};
+    return Result{y + at, columns, nullptr, A, false};
   };
   if (side == 1 && stride == 1) {
     const int64_t all = images * rows * places;
@@ -72,7 +70,7 @@ void convolution(TF_OpKernelContext* c, Flags flags) {
 
 #define SHOWTELL_CONVOLUTION(NAME, ACTIVATION)                                                                        \
   const Registration op##ACTIVATION("ShowtellConvolution" NAME,                                                       \
-                                    {"x: float", "packed: float", "bias: float", "residual: float"}, {"y: float"},    \
+                                    {"x: float", "packed: float", "bias: float"}, {"y: float"},                       \
                                     convolution<Activation::ACTIVATION>, {"halved"});
 SHOWTELL_CONVOLUTION("", kNone)
 SHOWTELL_CONVOLUTION("Relu", kRelu)

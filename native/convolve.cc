@@ -8,12 +8,6 @@
 namespace showtell {
 namespace {
 
-// The first `count` numbers of a vector.
-inline void storeSome(float* to, Vector vector, int64_t count) {
-  if (count >= kLanes) store(to, vector);
-  else if (count > 0) std::memcpy(to, &vector, count * sizeof(float));
-}
-
 // R places and V vectors of columns, whose weights lie kPanel apart.
 template <int R, int V>
 void tile(const Places& x, const float* from, const float* w, const float* bias, const Result& result, float* y,
@@ -36,7 +30,7 @@ void tile(const Places& x, const float* from, const float* w, const float* bias,
     for (int v = 0; v < V; v++) {
       const int64_t left = result.whole ? kLanes : width - v * kLanes;
       if (residual) sums[r][v] += loadSome(residual + r * result.stride + v * kLanes, left);
-      storeSome(y + r * result.stride + v * kLanes, activated(result.activation, sums[r][v]), left);
+      storeSome(y + r * result.stride + v * kLanes, bitsOf(activated(result.activation, sums[r][v])), left);
     }
   }
 }

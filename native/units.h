@@ -56,7 +56,9 @@ inline Vector loadSome(const float* from, int64_t count) {
   return some;
 }
 
+// As many units of these as fit `count`.
 inline void storeSome(float* to, Bits units, int64_t count) {
+  if (count <= 0) return;
 #if defined(__AVX512F__)
   _mm512_mask_storeu_ps(to, someOf(count), (__m512)units);
   return;

@@ -141,12 +141,11 @@ export function convolution(parameters: EncoderParameters, spec: ConvolutionSpec
   const packed = tf.tidy(() =>
     own ? packFactor(tf.reshape(folded.kernel, [kernel * kernel * inputs, outputs])) : tf.zeros([0]),
   );
-  const none = parameters.keep(tf.zeros([0]));
   const frozen = { ...folded, packed: parameters.keep(packed), stride, activation };
   const run = (x: tf.Tensor4D) => {
     if (!own || !hasKernels()) return plain(x);
-    const inputs = [x, packed, folded.bias, none];
-    const [y] = kernelOp(kernelName('Convolution', activation), inputs, 1, { halved: stride === 2 });
+    const name = kernelName('Convolution', activation);
+    const [y] = kernelOp(name, [x, packed, folded.bias], 1, { halved: stride === 2 });
     return y as tf.Tensor as tf.Tensor4D;
   };
   return Object.assign(run, { frozen });
